@@ -60,6 +60,7 @@ class Settings:
     contentdb_strict_names: bool = False  # whether a release must have a name such as 1.2.3 or 2025-02-01
     contentdb_screenshot_width: int = 0  # minimum of a screenshot, in pixels; upstream requires 920
     contentdb_screenshot_height: int = 0  # minimum of a screenshot, in pixels; upstream requires 517
+    contentdb_promotion_days: int = 7  # after an approved package or review, until a new member is a member; 0: never
     contentdb_blocked_domains: tuple[str, ...] = ()  # domains that packages must not link to
     hel_short_description: int = 140  # a package's short description is cut to so many characters; 300 in Hel 3.4
     hel_page: int = 20  # packages per page of a list

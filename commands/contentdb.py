@@ -4,6 +4,7 @@ from typing import Any, BinaryIO
 
 import click
 
+from commands.contentdb_moderation import comments, report
 from commands.contentdb_people import collection, profile, review, screenshot, split
 
 
@@ -93,10 +94,12 @@ def _step(step: str, help_: str) -> None:
 
     @package.command(step, help=help_)
     @click.argument("key", metavar="AUTHOR/NAME")
-    def take(key: str) -> dict[str, Any]:
+    @click.option("--reason", default="", help="A text for the author and the maintainers.")
+    def take(key: str, reason: str) -> dict[str, Any]:
         from chalicelib.contentdb.packages import states
+        from chalicelib.contentdb.texts import plain
 
-        changed, found = states.apply(step, *split(key))
+        changed, found = states.apply(step, *split(key), reason=plain.text("reason", reason, 0, 2000))
         return {"package": changed.key, "state": changed.state, "warnings": found}
 
 
@@ -138,5 +141,5 @@ def seed() -> dict[str, Any]:
     return dict(reference.seed())
 
 
-for group in (collection, profile, review, screenshot):
+for group in (collection, comments, profile, report, review, screenshot):
     contentdb.add_command(group)

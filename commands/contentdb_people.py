@@ -41,6 +41,17 @@ def approve_review(number: int) -> dict[str, Any]:
     return {"id": number, "approved": approved.approved}
 
 
+@review.command("refuse")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--reason", required=True, help="A text for the author.")
+def refuse_review(number: int, reason: str) -> None:
+    """Delete a pending review, and tell its author why."""
+    from chalicelib.contentdb.reviews import lifecycle
+    from chalicelib.contentdb.texts import plain
+
+    lifecycle.refuse(*_package_of(number), number, plain.text("reason", reason, 2, 2000))
+
+
 @review.command("delete")
 @click.argument("numbers", metavar="[ID]...", type=int, nargs=-1)
 @click.option("--by", help="All reviews of this account, for example one that was banned.")
@@ -84,6 +95,18 @@ def approve_screenshot(key: str, number: int) -> dict[str, Any]:
     from chalicelib.contentdb.screenshots import gallery
 
     return {"id": number, "approved": gallery.approve(*split(key), number).screenshots[number].approved}
+
+
+@screenshot.command("refuse")
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.argument("number", metavar="ID", type=int)
+@click.option("--reason", required=True, help="A text for the author and the maintainers.")
+def refuse_screenshot(key: str, number: int, reason: str) -> None:
+    """Delete a pending screenshot, and tell the author why."""
+    from chalicelib.contentdb.screenshots import gallery
+    from chalicelib.contentdb.texts import plain
+
+    gallery.refuse(*split(key), number, plain.text("reason", reason, 2, 2000))
 
 
 @click.group()

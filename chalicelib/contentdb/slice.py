@@ -6,6 +6,7 @@ from chalicelib.contentdb.downloads import routes as download_routes
 from chalicelib.contentdb.game import routes as client_routes
 from chalicelib.contentdb.game import text_routes
 from chalicelib.contentdb.media import files, served
+from chalicelib.contentdb.moderation import promotion, queue
 from chalicelib.contentdb.moderation import queue
 from chalicelib.contentdb.moderation import routes as moderation_routes
 from chalicelib.contentdb.packages import support_job
@@ -61,6 +62,9 @@ contentdb = Slice(
         RepeatingJob("seed-contentdb", reference.seed_daily, every=_DAILY),
         RepeatingJob("contentdb-book-downloads", booking.book, every=counting.SLOT),
         RepeatingJob(
+            "contentdb-promote-members", promotion.promote, every=_DAILY, lane="slow", resume=promotion.promote
+        ),
+        RepeatingJob(
             "contentdb-compact-statistics",
             compaction.compact,
             every=_DAILY,
@@ -83,6 +87,7 @@ contentdb = Slice(
         "contentdb_strict_names",
         "contentdb_screenshot_width",
         "contentdb_screenshot_height",
+        "contentdb_promotion_days",
         "contentdb_blocked_domains",
     ),
 )

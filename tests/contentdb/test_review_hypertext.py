@@ -65,7 +65,7 @@ def test_all_reviews_are_one_text_with_distinct_links(client: Client, bob: Accou
     write(client, token(member("dora")), rating=3, title="Meh", comment="Neither nor...")
     reply = client.get(PATH, query="formspec_version=7")
     pages = f"{SITE}/api/packages/Alice/lamps/reviews"
-    votes = "<u>0 helpful, 0 unhelpful</u></action>"
+    votes = "<u>0 comments, 0 helpful, 0 unhelpful</u></action>"
     assert (reply.status, reply.header("Content-Type"), reply.json) == (
         200,
         "application/json",

@@ -334,7 +334,19 @@ _BODIES: dict[tuple[str, str], Make] = {
     ("POST", "/api/markdown"): _json("# x\n\n**y** <b>z</b>", {"text": "*x*"}),
     ("POST", "/api/hypertext"): _json("<p>x <b>y</b></p>", {"text": "*x*"}),
     ("POST", "/api/installed_packages"): lambda random, store: [f"{store.username('alice')}/lamps"] * 3,
-    ("POST", f"{_PACKAGE}/request-changes"): _json({"comment": "Please."}),
+    **{
+        ("POST", f"{_PACKAGE}/{path}"): _json({"reason": "Please *add* a licence."})
+        for path in ("approve", "request-changes", "unapprove", "reviews/{id}/refuse", "screenshots/{id}/refuse")
+    },
+    **{
+        (method, f"{_PACKAGE}/{path}"): _json(body)
+        for path in ("comments", "reviews/{id}/comments")
+        for method, body in (("POST", {"comment": "I *agree*."}), ("PUT", {"closed": False}))
+    },
+    ("POST", "/api/reports"): _json(
+        {"category": "spam", "title": "Too many links", "message": "In each review.", "url": "https://example.org"}
+    ),
+    ("POST", "/api/reports/{id}/close"): _json({"outcome": "no_action", "reason": "Not that bad."}),
     ("PUT", "/api/users/{username}"): _json(
         {"display_name": "Al", "website_url": "https://example.org", "connections": {"github": "x", "forums": None}}
     ),

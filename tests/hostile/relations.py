@@ -17,6 +17,8 @@ from tests.hel.builders import package
 from tests.hostile.identities import SESSION, doors, present
 from tests.hostile.store import Store
 
+_ABUSE = {"category": "spam", "title": "A spammer writes", "message": "Everywhere, all the time."}
+
 
 @dataclass
 class Scene:
@@ -26,6 +28,8 @@ class Scene:
     client: Client
     reviews: dict[str, int] = field(default_factory=dict)
     used: int = 0
+    comment: int = 0
+    reported: int = 0
 
     def __post_init__(self) -> None:
         """Make a private collection, a review that waits for approval, and an open manifest of the stranger."""
@@ -58,6 +62,15 @@ class Scene:
         body = {"title": "A review", "comment": comment, "rating": 5}
         reply = self._ok(kind, "contentdb", "PUT", f"/api/packages/{self.alice}/lamps/reviews/", body)
         self.reviews[kind] = reply.json["review"]["thread"]["id"]
+
+    def say(self) -> None:
+        """Let the owner comment on the stranger's review; the comment has a new id."""
+        path = f"/api/packages/{self.alice}/lamps/reviews/{self.reviews['stranger']}/comments/"
+        self.comment = self._ok("owner", "contentdb", "POST", path, {"comment": "Thanks."}).json["comment"]["id"]
+
+    def complain(self) -> None:
+        """Let the owner report abuse; the report has a new id."""
+        self.reported = self._ok("owner", "contentdb", "POST", "/api/reports/", _ABUSE).json["report"]["id"]
 
     def store_file(self) -> None:
         """Store the owner's file at Hel."""
@@ -257,6 +270,63 @@ RELATIONS = (
         lambda scene: Ask("POST", f"{_review(scene, 'stranger')}/approve/"),
         ("approver", *_STAFF),
         ("owner", "stranger", "co-owner"),
+    ),
+    Relation(
+        "maintainer of the package, or approver",
+        "contentdb",
+        lambda scene: Ask("PUT", f"{_package(scene)}/comments/", {"closed": True}),
+        ("owner", "co-owner", "approver", *_STAFF),
+        ("stranger", "new member", "banned"),
+        status=404,
+        by_rank=False,
+    ),
+    Relation(
+        "author of the review, maintainer of the package, or approver",
+        "contentdb",
+        lambda scene: Ask("PUT", f"{_review(scene, 'stranger')}/comments/", {"closed": False}),
+        ("stranger", "owner", "co-owner", "approver", *_STAFF),
+        ("new member", "second factor"),
+    ),
+    Relation(
+        "new member, who can see the review",
+        "contentdb",
+        lambda scene: Ask("POST", f"{_review(scene, 'stranger')}/comments/", {"comment": "I agree."}),
+        ("new member", "second factor", "moderator"),
+        ("banned",),
+        by_rank=False,
+    ),
+    Relation(
+        "author of the comment, or moderator",
+        "contentdb",
+        lambda scene: Ask("DELETE", f"{_review(scene, 'stranger')}/comments/{scene.comment}/"),
+        ("owner", "moderator"),
+        ("stranger", "co-owner", "new member", "approver", "editor"),
+        before=lambda scene: scene.say(),
+    ),
+    Relation(
+        "new member",
+        "contentdb",
+        lambda scene: Ask("POST", "/api/reports/", _ABUSE),
+        ("new member", "stranger"),
+        ("banned",),
+        by_rank=False,
+    ),
+    Relation(
+        "author of the report, or editor",
+        "contentdb",
+        lambda scene: Ask("GET", f"/api/reports/{scene.place('contentdb', 'reports')}/"),
+        ("owner", *_STAFF),
+        ("stranger", "co-owner", "approver"),
+        status=404,
+        by_rank=False,
+    ),
+    Relation(
+        "editor",
+        "contentdb",
+        lambda scene: Ask("POST", f"/api/reports/{scene.reported}/close/", {"outcome": "no_action"}),
+        _STAFF,
+        ("owner",),
+        before=lambda scene: scene.complain(),
     ),
     Relation(
         "new member, not the author of the review",

@@ -69,6 +69,9 @@ BY_RULES = (
     ),
     *("the author in the path, or approver", "the user in the path, or moderator", "package: add screenshots"),
     *("package: approve", "package: delete", "package: edit", "package: edit aliases", "package: edit maintainers"),
+    *("maintainer of the package, or approver", "new member, who can see the review", "new member", "editor"),
+    *("author of the comment, or moderator", "author of the report, or editor"),
+    "author of the review, maintainer of the package, or approver",
     *("package: make release", "package: unapprove", "package: approve screenshot"),
 )
 # The others: checks before the handler decide all, and the matrix has an identity of each side.

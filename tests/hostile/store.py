@@ -271,6 +271,9 @@ def _fill_contentdb(store: Store, client: Client) -> None:
     strangers = _bearer(store.identity("stranger", "contentdb"))
     review = {"title": "Really good", "comment": "I *like* it", "rating": 5}
     number = _ok(client.request("PUT", f"{lamps}/reviews/", json=review, headers=strangers))["review"]["thread"]["id"]
+    said = _ok(client.post(f"{lamps}/reviews/{number}/comments/", json={"comment": "Thanks."}, headers=headers))
+    abuse = {"category": "spam", "title": "A spammer writes", "message": "Everywhere, all the time."}
+    report = _ok(client.post("/api/reports/", json=abuse, headers=headers))["report"]["id"]
     items = [f"{alice}/lamps", f"{alice}/doors"]
     _ok(
         client.request(
@@ -286,6 +289,8 @@ def _fill_contentdb(store: Store, client: Client) -> None:
         "releases": releases,
         "screenshots": [str(file["id"])],
         "reviews": [str(number)],
+        "comment": [str(said["comment"]["id"])],
+        "reports": [str(report)],
         "id": ["1"],  # of a task
         "kind": ["title", "downloads"],
         "level": ["1", "2", "3", "4", "5"],

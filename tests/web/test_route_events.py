@@ -145,6 +145,18 @@ def approve_review(world: World) -> None:
     world("POST", f"{CDB}/reviews/{{id}}/approve", ADMINISTRATOR, {"id": reply.json["review"]["thread"]["id"]})
 
 
+def refuse_screenshot(world: World) -> None:
+    made = world("POST", f"{CDB}/screenshots/new", **SHOT).json["screenshot"]
+    why = {"reason": "Too dark."}
+    world("POST", f"{CDB}/screenshots/{{id}}/refuse", ADMINISTRATOR, {"id": str(made["id"])}, json=why)
+
+
+def refuse_review(world: World) -> None:
+    pending = {**REVIEW, "comment": "See https://example.org"}
+    number = world("PUT", f"{CDB}/reviews", "new member", json=pending).json["review"]["thread"]["id"]
+    world("POST", f"{CDB}/reviews/{{id}}/refuse", ADMINISTRATOR, {"id": number}, json={"reason": "No links."})
+
+
 def delete_review(world: World) -> None:
     number = world.store.places["contentdb"]["reviews"][0]
     world("DELETE", f"{CDB}/reviews/{{id}}", ADMINISTRATOR, {"id": number})
@@ -191,6 +203,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("DELETE", f"{CDB}/releases/{{id}}"): delete_release,
     ("POST", f"{CDB}/screenshots/new"): simple("POST", f"{CDB}/screenshots/new", **SHOT),
     ("POST", f"{CDB}/screenshots/{{id}}/approve"): approve_screenshot,
+    ("POST", f"{CDB}/screenshots/{{id}}/refuse"): refuse_screenshot,
     ("POST", f"{CDB}/screenshots/order"): order,
     ("POST", f"{CDB}/screenshots/cover-image"): cover,
     ("DELETE", f"{CDB}/screenshots/{{id}}"): lambda world: world(
@@ -200,6 +213,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("DELETE", f"{CDB}/reviews"): simple("DELETE", f"{CDB}/reviews", STRANGER),
     ("DELETE", f"{CDB}/reviews/{{id}}"): delete_review,
     ("POST", f"{CDB}/reviews/{{id}}/approve"): approve_review,
+    ("POST", f"{CDB}/reviews/{{id}}/refuse"): refuse_review,
     ("PUT", COLLECTION): simple("PUT", COLLECTION, json={"private": True}),
     ("DELETE", COLLECTION): simple("DELETE", COLLECTION),
     ("POST", "/packages"): simple("POST", "/packages", json=package("another")),

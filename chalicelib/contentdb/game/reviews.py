@@ -66,5 +66,8 @@ def _comment(text: str, page: str, prefix: str, base: str) -> Hypertext:
 
 
 def _helpfulness(review: Review) -> str:
+    """The numbers of comments and votes."""
     votes: Iterable[tuple[str, int]] = review_wire.votes(review).items()
-    return ", ".join(f"{number} {word}" for word, number in votes)
+    comments = int(review.comments)
+    counted = f"{comments} comment{'' if comments == 1 else 's'}"
+    return ", ".join((counted, *(f"{number} {word}" for word, number in votes)))

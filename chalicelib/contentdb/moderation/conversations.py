@@ -18,7 +18,7 @@ RATE_LIMITS = ((4, 60), (20, 3600))
 
 
 @dataclass(frozen=True)
-class Subject:
+class ConversationSubject:
     """What a conversation is about: the approval of a package or, with a review, the review."""
 
     package: Package
@@ -40,13 +40,13 @@ class Subject:
         return [*([self.review.author] if self.review else []), *notices.people_of(self.package)]
 
 
-def read(subject: Subject, caller: Caller | None) -> Conversation:
+def read(subject: ConversationSubject, caller: Caller | None) -> Conversation:
     """A conversation. Raises NotFound if the caller can see neither the approval nor the pending review."""
     _require_may_see(subject, caller)
     return comments.load(subject.key)
 
 
-def write(subject: Subject, caller: Caller, text: str) -> Comment:
+def write(subject: ConversationSubject, caller: Caller, text: str) -> Comment:
     """Write a comment, and notify the others. Raises NotFound, Forbidden, Conflict or TooMany."""
     _require_may_see(subject, caller)
     if not at_least(caller.account, "NEW_MEMBER"):
@@ -69,7 +69,7 @@ def write(subject: Subject, caller: Caller, text: str) -> Comment:
     return comment
 
 
-def delete(subject: Subject, caller: Caller, number: int) -> None:
+def delete(subject: ConversationSubject, caller: Caller, number: int) -> None:
     """Delete an own comment, or as a moderator any. Raises NotFound or Forbidden."""
     _require_may_see(subject, caller)
     unknown = NotFound("Comment not found")
@@ -86,7 +86,7 @@ def delete(subject: Subject, caller: Caller, number: int) -> None:
     writes.commit()
 
 
-def close(subject: Subject, caller: Caller, closed: bool) -> None:
+def close(subject: ConversationSubject, caller: Caller, closed: bool) -> None:
     """Close or reopen a conversation, as one whom it concerns or an approver. Raises NotFound or Forbidden."""
     _require_may_see(subject, caller)
     if caller.account.username not in subject.people and not at_least(caller.account, "APPROVER"):
@@ -104,7 +104,7 @@ def close(subject: Subject, caller: Caller, closed: bool) -> None:
     writes.commit()
 
 
-def _require_may_see(subject: Subject, caller: Caller | None) -> None:
+def _require_may_see(subject: ConversationSubject, caller: Caller | None) -> None:
     package, review = subject.package, subject.review
     if review and review.approved:
         return
@@ -115,7 +115,7 @@ def _require_may_see(subject: Subject, caller: Caller | None) -> None:
     raise NotFound("Review not found" if review else "There is no conversation here that you can see")
 
 
-def _count(writes: Transaction, subject: Subject, step: int) -> None:
+def _count(writes: Transaction, subject: ConversationSubject, step: int) -> None:
     """Count the comments of a review, which lists show."""
     if subject.review:
         writes.update(subject.review, [Review.comments.add(step)], Review.id == subject.review.id)

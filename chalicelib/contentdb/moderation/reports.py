@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from chalicelib.contentdb.reviews.lifecycle import check_rate
 from chalicelib.contentdb.store import notices, waiting
-from chalicelib.contentdb.store.moderation_tables import Report, report_pk
+from chalicelib.contentdb.store.moderation_tables import AbuseReport, report_pk
 from chalicelib.contentdb.store.permissions import at_least
 from chalicelib.core import audit, ids
 from chalicelib.core.caller import Caller
@@ -41,13 +41,13 @@ class NewReport:
     message: str
 
 
-def create(caller: Caller, wanted: NewReport) -> Report:
+def create(caller: Caller, wanted: NewReport) -> AbuseReport:
     """Write a report. Raises Forbidden or TooMany. Banned accounts have no token, and write to the operator."""
     if not at_least(caller.account, "NEW_MEMBER"):
         raise Forbidden("You don't have permission to report")
     check_rate(caller.account, "report", _RATE_LIMITS)
     number = ids.reserve("contentdb-report")
-    report = Report(
+    report = AbuseReport(
         report_pk(number),
         "report",
         id=number,
@@ -64,22 +64,22 @@ def create(caller: Caller, wanted: NewReport) -> Report:
     return report
 
 
-def get(number: int, by: Caller | None) -> Report:
+def get(number: int, by: Caller | None) -> AbuseReport:
     """A report, for its author and editors; `by` None is the administrator. Raises NotFound."""
-    report = Report.find(report_pk(number), "report")
+    report = AbuseReport.find(report_pk(number), "report")
     if report is None or (by and report.author_id != by.account.id and not at_least(by.account, "EDITOR")):
         raise NotFound("Report not found")
     return report
 
 
-def close(number: int, outcome: str, answer: str, by: Caller | None = None) -> Report:
+def close(number: int, outcome: str, answer: str, by: Caller | None = None) -> AbuseReport:
     """Close a report, and notify its author; `by` None is the administrator. Raises NotFound, Forbidden or Conflict."""
     report, closed = get(number, by), Conflict("The report is closed already")
     if by and not at_least(by.account, "EDITOR"):
         raise Forbidden("You don't have permission to close reports")
     values = {"outcome": outcome, "answer": answer or None, "closed_at": datetime.now(UTC)}
     writes = Transaction()
-    open_ = Report.pk.exists() & Report.closed_at.does_not_exist()
+    open_ = AbuseReport.pk.exists() & AbuseReport.closed_at.does_not_exist()
     writes.update(report, report.assign(**values, closed_by=by.account.username if by else None), open_, closed)
     waiting.drop(writes, "report", number)
     subject = f"Your report {report.title[:100]!r} is {_WORDS[outcome]}"

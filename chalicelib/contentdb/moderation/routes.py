@@ -3,7 +3,7 @@
 from chalicelib.contentdb import auth, wire
 from chalicelib.contentdb.moderation import conversations, queue, reports
 from chalicelib.contentdb.moderation import wire as moderation_wire
-from chalicelib.contentdb.moderation.conversations import Subject
+from chalicelib.contentdb.moderation.conversations import ConversationSubject
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.service import service
@@ -25,7 +25,7 @@ _OWN_COMMENT = Permission("author of the comment, or moderator")
 _EDITORS = Permission("editor")
 
 
-@service.route("GET", "/api/queue", auth.TOKEN, permission=Permission("approver of the queue"))
+@service.route("GET", "/api/queue", auth.TOKEN, permission=Permission("approver"))
 def read_queue(request: Request, caller: Caller) -> Response:
     """What waits for the caller: packages, screenshots, reviews and reports, oldest first."""
     rows = [moderation_wire.render_waiting(row, request.base_url) for row in queue.list_for(caller)]
@@ -136,11 +136,11 @@ def close_report(request: Request, caller: Caller) -> Response:
     return wire.render_success(report=moderation_wire.render_report(closed))
 
 
-def _subject(request: Request) -> Subject:
+def _subject(request: Request) -> ConversationSubject:
     """The package in the path or, with an id, a review of it."""
     snapshot = index.catalogue.snapshot()
     entry = registry.get(snapshot, request.params["author"], request.params["name"])
     package = load_parts(entry.value.id).package
     if "id" not in request.params:
-        return Subject(package)
-    return Subject(package, review_index.get(entry.value.id, wire.parse_id(request, "Review not found")))
+        return ConversationSubject(package)
+    return ConversationSubject(package, review_index.get(entry.value.id, wire.parse_id(request, "Review not found")))

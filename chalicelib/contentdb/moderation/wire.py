@@ -6,7 +6,7 @@ from chalicelib.contentdb import wire
 from chalicelib.contentdb.moderation import queue
 from chalicelib.contentdb.moderation.reports import CATEGORIES, OUTCOMES, NewReport
 from chalicelib.contentdb.store.comments import Conversation
-from chalicelib.contentdb.store.moderation_tables import Comment, Report, Waiting
+from chalicelib.contentdb.store.moderation_tables import AbuseReport, Comment, Waiting
 from chalicelib.contentdb.store.values import iso
 from chalicelib.contentdb.texts import plain
 from chalicelib.core.errors import Invalid
@@ -51,7 +51,7 @@ def render_comment(comment: Comment) -> dict[str, Any]:
     }
 
 
-def render_report(report: Report) -> dict[str, Any]:
+def render_report(report: AbuseReport) -> dict[str, Any]:
     """A report, as its author and editors see it."""
     return {
         "id": int(report.id),

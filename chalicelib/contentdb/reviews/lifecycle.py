@@ -14,10 +14,11 @@ from functools import cache
 from chalicelib.contentdb.entry import ContentDbSnapshot, ReviewEntry
 from chalicelib.contentdb.reviews import counts as review_counts
 from chalicelib.contentdb.reviews import index as review_index
-from chalicelib.contentdb.store import history, index, links, notices, permissions, reference, waiting
+from chalicelib.contentdb.store import comments, history, index, links, notices, permissions, reference, waiting
+from chalicelib.contentdb.store.moderation_tables import comments_pk
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import at_least
-from chalicelib.contentdb.store.tables import Package, Review, ReviewVote, reviews_pk, votes_pk
+from chalicelib.contentdb.store.tables import ContentDbItem, Package, Review, reviews_pk, votes_pk
 from chalicelib.contentdb.texts import hypertext
 from chalicelib.core import ids, jobs, limits
 from chalicelib.core.caller import Caller
@@ -171,11 +172,13 @@ def _delete(
 
 
 def drop_votes(payload: Value) -> None:
-    """Delete the votes of a deleted review. No vote can follow, because each checks the review in its transaction."""
-    votes = list(ReviewVote.query(votes_pk(payload["review"]), consistent_read=True))
-    with ReviewVote.batch_write() as batch:
-        for vote in votes:
-            batch.delete(vote)
+    """Delete the votes and comments of a deleted review. None can follow, because each checks the review."""
+    conversation = comments_pk(comments.of_review(payload["review"]))
+    for pk in (votes_pk(payload["review"]), conversation):
+        found = list(ContentDbItem.query(pk, consistent_read=True))
+        with ContentDbItem.batch_write() as batch:
+            for item in found:
+                batch.delete(item)
 
 
 def _new(package: Package, account: Account, number: int) -> Review:

@@ -41,7 +41,7 @@ class Closing(ContentDbItem, discriminator="closing"):
     at = UTCDateTimeAttribute()
 
 
-class Report(ContentDbItem, discriminator="report"):
+class AbuseReport(ContentDbItem, discriminator="report"):
     """A report of abuse. `report#<id>` / `report`."""
 
     id = NumberAttribute()

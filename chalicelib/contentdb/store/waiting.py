@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from chalicelib.contentdb.store.moderation_tables import QUEUE, Report, Waiting
+from chalicelib.contentdb.store.moderation_tables import QUEUE, AbuseReport, Waiting
 from chalicelib.contentdb.store.parts import Parts, gather
 from chalicelib.contentdb.store.tables import (
     ContentDbItem,
@@ -64,7 +64,7 @@ def show_review(writes: Transaction, package: Package, review: Review, *, waited
         drop(writes, "review", int(review.id))
 
 
-def put_report(writes: Transaction, report: Report) -> None:
+def put_report(writes: Transaction, report: AbuseReport) -> None:
     """Add the write that puts a report into the queue."""
     writes.put(_of_report(report))
 
@@ -107,7 +107,7 @@ def _expected() -> Rows:
             partitions.setdefault(item.pk, []).append(item)
         elif isinstance(item, Review) and not item.approved:
             reviews.append(item)
-        elif isinstance(item, Report) and not item.closed_at:
+        elif isinstance(item, AbuseReport) and not item.closed_at:
             rows[_sk("report", int(item.id))] = _of_report(item)
     keys = {}
     for parts in filter(None, map(gather, partitions.values())):
@@ -133,7 +133,7 @@ def _of_review(package: str, review: Review) -> Waiting:
     return _with(row, since=review.created_at)
 
 
-def _of_report(report: Report) -> Waiting:
+def _of_report(report: AbuseReport) -> Waiting:
     row = _row("report", int(report.id), None, report.title, report.author)
     return _with(row, since=report.created_at)
 
