@@ -266,7 +266,7 @@ def notification_settings(account: Account) -> JSON:
                 "channel": preferences.channel_of(account, kind),
                 "essential": kind.essential,
             }
-            for kind in preferences.kinds()
+            for kind in preferences.shown_kinds()
         ],
     }
 

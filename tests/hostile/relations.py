@@ -69,8 +69,8 @@ class Scene:
         self.comment = self._ok("owner", "contentdb", "POST", path, {"comment": "Thanks."}).json["comment"]["id"]
 
     def complain(self) -> None:
-        """Let the owner report abuse; the report has a new id."""
-        self.reported = self._ok("owner", "contentdb", "POST", "/api/reports/", _ABUSE).json["report"]["id"]
+        """Let the administrator, whose reports are not limited, report abuse; the report has a new id."""
+        self.reported = self._ok("administrator", "contentdb", "POST", "/api/reports/", _ABUSE).json["report"]["id"]
 
     def store_file(self) -> None:
         """Store the owner's file at Hel."""
@@ -276,7 +276,7 @@ RELATIONS = (
         "contentdb",
         lambda scene: Ask("PUT", f"{_package(scene)}/comments/", {"closed": True}),
         ("owner", "co-owner", "approver", *_STAFF),
-        ("stranger", "new member", "banned"),
+        ("stranger", "new member"),
         status=404,
         by_rank=False,
     ),
@@ -325,8 +325,9 @@ RELATIONS = (
         "contentdb",
         lambda scene: Ask("POST", f"/api/reports/{scene.reported}/close/", {"outcome": "no_action"}),
         _STAFF,
-        ("owner",),
+        ("owner", "approver"),
         before=lambda scene: scene.complain(),
+        status=404,
     ),
     Relation(
         "new member, not the author of the review",

@@ -56,7 +56,7 @@ def show_settings(request: Request, caller: Caller, filled: Filled) -> Response:
 @base.form(_SETTINGS, "channels")
 def choose_channels(request: Request, caller: Caller) -> Response:
     """Set the channels of all kinds, and the digest."""
-    kinds = [kind.name for kind in preferences.kinds() if not kind.essential]
+    kinds = [kind.name for kind in preferences.shown_kinds() if not kind.essential]
     chosen = {name: channel for name in kinds if (channel := request.form.get(name))}
     preferences.choose(caller.account, chosen, caller)
     daily = request.form.get("daily_digest") == "yes"

@@ -21,6 +21,12 @@ def kinds() -> list[NotificationKind]:
     return list(registry.current().notification_kinds.values())
 
 
+def shown_kinds() -> list[NotificationKind]:
+    """The kinds of the services that this server offers, in the order of the slices."""
+    current = registry.current()
+    return [kind for each in current.declarations if current.offers(each.name) for kind in each.notifications]
+
+
 def channel_of(account: Account, kind: NotificationKind) -> str:
     """The channel of a kind for an account."""
     chosen = None if kind.essential else (account.channels or {}).get(kind.name)
