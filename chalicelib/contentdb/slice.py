@@ -7,7 +7,6 @@ from chalicelib.contentdb.game import routes as client_routes
 from chalicelib.contentdb.game import text_routes
 from chalicelib.contentdb.media import files, served
 from chalicelib.contentdb.moderation import promotion, queue
-from chalicelib.contentdb.moderation import queue
 from chalicelib.contentdb.moderation import routes as moderation_routes
 from chalicelib.contentdb.packages import support_job
 from chalicelib.contentdb.pages import package as package_page
