@@ -56,9 +56,9 @@ def command(program: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", program, *map(str, arguments)]
 
 
-def killed(data: Path, start: int, seconds: float) -> int:
-    """Publish from number `start` on, kill the process after `seconds`; return the last printed number."""
-    with subprocess.Popen(command(WORK, data, start), cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
+def killed(data: Path, start: int, seconds: float, work: str = WORK) -> int:
+    """Do `work` from number `start` on, kill the process after `seconds`; return the last printed number."""
+    with subprocess.Popen(command(work, data, start), cwd=ROOT, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout
         first = worker.stdout.readline()
         time.sleep(seconds)
