@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.contentdb.entry import KINDS, ContentDbEntry, GameSupport, PackageEntry, ReleaseInfo
 from chalicelib.contentdb.store import rows
-from chalicelib.contentdb.store.rows import PackageRow, PackageRows
+from chalicelib.contentdb.store.package_row import PackageRow
+from chalicelib.contentdb.store.rows import PackageRows
 from chalicelib.core.catalogues.entries import Codec, replace
 from chalicelib.core.catalogues.packing import Packing
 from chalicelib.core.catalogues.snapshots import Snapshot

@@ -8,7 +8,7 @@ from chalicelib.contentdb.browse import queries
 from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.packages import shapes
 from chalicelib.contentdb.store import index, rows, versions
-from chalicelib.contentdb.store.rows import PackageRow
+from chalicelib.contentdb.store.package_row import PackageRow
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 
 _IN_SPOTLIGHT, _NEWEST, _POPULAR, _REVIEWED = 6, 4, 8, 4

@@ -9,7 +9,7 @@ from chalicelib.contentdb.packages import dependencies, shapes
 from chalicelib.contentdb.store import index, paging, rows
 from chalicelib.contentdb.store.answers import cached
 from chalicelib.contentdb.store.arguments import Arguments
-from chalicelib.contentdb.store.rows import newest_id
+from chalicelib.contentdb.store.package_row import newest_id
 from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request

@@ -12,7 +12,8 @@ from chalicelib.contentdb.entry import ContentDbSnapshot
 from chalicelib.contentdb.store import index, reference, rows
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.contentdb.store.errors import no_such_page
-from chalicelib.contentdb.store.rows import PackageRow, PackageRows, newest_id
+from chalicelib.contentdb.store.package_row import PackageRow, newest_id
+from chalicelib.contentdb.store.rows import PackageRows
 from chalicelib.contentdb.store.tables import PACKAGE_TYPES
 from chalicelib.contentdb.users import profiles
 from chalicelib.core.catalogues.columns import RowList

@@ -12,7 +12,8 @@ from typing import Any
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
 from chalicelib.contentdb.packages.fields import SHOWN
 from chalicelib.contentdb.store import index, links, rows, scores, versions
-from chalicelib.contentdb.store.rows import PackageRow, PackageRows
+from chalicelib.contentdb.store.package_row import PackageRow
+from chalicelib.contentdb.store.rows import PackageRows
 from chalicelib.core.catalogues.snapshots import Entry, Value
 from chalicelib.web.response import canonical_json
 

@@ -13,7 +13,7 @@ from chalicelib.contentdb.packages.edits import OVERRIDE
 from chalicelib.contentdb.packages.support import DETECTED
 from chalicelib.contentdb.releases.content import Content
 from chalicelib.contentdb.store import rows
-from chalicelib.contentdb.store.rows import PackageRow
+from chalicelib.contentdb.store.package_row import PackageRow
 from chalicelib.contentdb.store.support_jobs import CONF
 from chalicelib.contentdb.store.tables import Package
 from chalicelib.core.errors import Invalid

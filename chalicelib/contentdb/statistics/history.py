@@ -18,7 +18,7 @@ from chalicelib.contentdb.statistics import series
 from chalicelib.contentdb.statistics.series import COUNTED, Columns, Months
 from chalicelib.contentdb.statistics.tables import Compacted, DailyStats, MonthlyStats, UserStats
 from chalicelib.contentdb.store import index, popularity, rows
-from chalicelib.contentdb.store.rows import PackageRow
+from chalicelib.contentdb.store.package_row import PackageRow
 from chalicelib.contentdb.store.tables import ContentDbItem
 from chalicelib.core.catalogues.counters import CounterSet
 from chalicelib.core.catalogues.counts import CountValues

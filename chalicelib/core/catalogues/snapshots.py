@@ -2,15 +2,15 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, ItemsView, Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import Any, Generic, TypeVar, cast, overload
 
-from chalicelib.core.catalogues import groups
+from chalicelib.core.catalogues import groups, shard_entries
 from chalicelib.core.catalogues.entries import E
 from chalicelib.core.catalogues.groups import Groups
-from chalicelib.core.catalogues.packing import Entry, Packing, group_number, groups_of, position_of
+from chalicelib.core.catalogues.packing import Entry, Packing, group_number
+from chalicelib.core.catalogues.shard_entries import Entries
 from chalicelib.core.catalogues.shards import SHARDS, Shard, number_of
 
 __all__ = ["Entries", "Entry", "Selection", "Shard", "Snapshot", "Value"]
@@ -23,69 +23,6 @@ T = TypeVar("T")
 Value = dict[str, Any]
 
 
-class Entries(Mapping[str, Entry[E]]):
-    """All entries of a snapshot or of a group, by key, in the order in which they were added.
-
-    An iteration decodes each entry, and reads the positions of all. So it takes a second for 100,000 entries: a result
-    that every request needs is better derived, see `core/catalogues/derived.py`.
-    """
-
-    def __init__(self, shards: Sequence[Shard[E]], group: int | None = None, keys: Sequence[str] = ()) -> None:
-        self._shards = shards
-        self._group = group  # its number; None: all entries
-        self._keys = keys  # of the group
-
-    def __getitem__(self, key: str) -> Entry[E]:
-        if key not in self:
-            raise KeyError(key)
-        return self._shards[number_of(key)][key]
-
-    def __contains__(self, key: object) -> bool:
-        record = self._shards[number_of(key)].records.get(key) if isinstance(key, str) else None
-        return record is not None and (self._group is None or self._group in groups_of(record))
-
-    def __len__(self) -> int:
-        return sum(map(len, self._shards)) if self._group is None else len(self._keys)
-
-    def __iter__(self) -> Iterator[str]:
-        everything = chain.from_iterable(shard.records for shard in self._shards)
-        return iter(_in_order(self._shards, everything if self._group is None else self._keys))
-
-    def values(self) -> ValuesView[Entry[E]]:
-        """The entries, in order."""
-        return _Values(self)
-
-    def items(self) -> ItemsView[str, Entry[E]]:
-        """The keys with their entries, in order."""
-        return _Items(self)
-
-    def read(self) -> Iterator[Entry[E]]:
-        """The entries, in order, which do not displace the entries that stay decoded."""
-        return _read(self._shards, self)
-
-
-def _in_order(shards: Sequence[Shard[E]], keys: Iterable[str]) -> list[str]:
-    return sorted(keys, key=lambda key: position_of(shards[number_of(key)].records[key]))
-
-
-def _read(shards: Sequence[Shard[E]], keys: Iterable[str]) -> Iterator[Entry[E]]:
-    return (next(shards[number_of(key)].read((key,))) for key in keys)
-
-
-class _Values(ValuesView[Entry[E]]):
-    _mapping: Entries[E]
-
-    def __iter__(self) -> Iterator[Entry[E]]:
-        return self._mapping.read()
-
-
-class _Items(ItemsView[str, Entry[E]]):
-    _mapping: Entries[E]
-
-    def __iter__(self) -> Iterator[tuple[str, Entry[E]]]:
-        return ((entry.key, entry) for entry in self._mapping.read())
-
-
 class Selection(Sequence[Entry[E]]):
     """Some entries of a snapshot in an order. They are decoded when they are read, so a long list needs no memory."""
 
@@ -94,7 +31,7 @@ class Selection(Sequence[Entry[E]]):
         self._keys = keys
 
     def __iter__(self) -> Iterator[Entry[E]]:
-        return _read(self._snapshot.shards, self._keys)
+        return shard_entries.read(self._snapshot.shards, self._keys)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -246,7 +183,7 @@ class Snapshot(Generic[E]):
 
     def in_order(self, keys: Iterable[str]) -> list[str]:
         """These keys in the order in which their entries were added."""
-        return _in_order(self.shards, keys)
+        return shard_entries.in_order(self.shards, keys)
 
     def changed(self, changes: Iterable[tuple[str, E | None]], sequence: int, modified_at: int) -> "Snapshot[E]":
         """The snapshot after changes of single entries (None: deleted), the last of which has the number `sequence`.
