@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chalicelib.core.activity import ActivityFilter, Described
     from chalicelib.core.published import Event
 
-_MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
+MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"])
 
 
 @click.command()
@@ -20,8 +20,8 @@ _MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"]
 @click.option("--actor", metavar="NAME", help="Only actions of this user.")
 @click.option("--action", help="Only this action, such as rock.publish, or all of rock. With --published: publish, ...")
 @click.option("--subject", metavar="TEXT", help="Only subjects that contain this text.")
-@click.option("--since", type=_MOMENT, help="Only actions at or after this time, UTC.")
-@click.option("--until", type=_MOMENT, help="Only actions before this time, UTC.")
+@click.option("--since", type=MOMENT, help="Only actions at or after this time, UTC.")
+@click.option("--until", type=MOMENT, help="Only actions before this time, UTC.")
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="0: all.")
 @click.option(
     "--published", is_flag=True, help="Instead all changes of published works, oldest first, with file hashes."
@@ -90,7 +90,7 @@ def _published(wanted: "ActivityFilter", as_text: bool) -> Iterator[dict[str, An
     from chalicelib.core import events
 
     found = (event for event in events.every() if _matches(event, wanted))
-    return map(_event_line if as_text else _event_row, found)
+    return map(_event_line if as_text else event_row, found)
 
 
 def _matches(event: "Event", wanted: "ActivityFilter") -> bool:
@@ -116,7 +116,8 @@ def _event_line(event: "Event") -> dict[str, Any]:
     }
 
 
-def _event_row(event: "Event") -> dict[str, Any]:
+def event_row(event: "Event") -> dict[str, Any]:
+    """A published event as JSON, with its actor's key and address."""
     return {**event.public(), "credential": event.credential, "key": event.key, "address": event.address}
 
 

@@ -5,12 +5,13 @@ import logging
 from chalicelib import settings
 from chalicelib.core import health, uploads
 from chalicelib.core.errors import Busy
+from chalicelib.core.identity import secret_format
 from chalicelib.core.tables import CoreItem
 from chalicelib.home import wire
 from chalicelib.home.pages import welcome as welcome_page
 from chalicelib.web.html import wants_html
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response
+from chalicelib.web.response import Response, json_response
 from chalicelib.web.route import ANONYMOUS, Scheme
 from chalicelib.web.service import Service
 
@@ -35,6 +36,12 @@ def welcome(request: Request) -> Response:
 def icon(request: Request) -> Response:
     """Return the icon."""
     return wire.render_icon()
+
+
+@service.route("GET", "/.well-known/moonbase-keys", ANONYMOUS)
+def describe_secrets(request: Request) -> Response:
+    """Describe the format of keys, for programs that search for leaked ones."""
+    return json_response(secret_format.description())
 
 
 def _open_slot(request: Request) -> None:

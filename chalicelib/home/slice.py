@@ -9,7 +9,7 @@ home = Slice(
     title="Moonbase",
     service=routes.service,
     routes=(routes,),
-    paths=("/", "/{file}/{below}", "/favicon.svg", "/healthz", routes.UPLOADS),
+    paths=("/", "/{file}/{below}", "/favicon.svg", "/.well-known", "/healthz", routes.UPLOADS),
     upload_path=routes.UPLOADS,
     no_events="an uploaded file is private until a service uses it",
 )

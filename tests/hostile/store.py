@@ -11,7 +11,7 @@ from chalicelib.account import csrf
 from chalicelib.contentdb.packages import states
 from chalicelib.core import job_runner
 from chalicelib.core.errors import CoreError
-from chalicelib.core.identity import accounts, credentials, sessions, two_factor
+from chalicelib.core.identity import accounts, credentials, secret_format, sessions, two_factor
 from chalicelib.core.notifications import inbox, unsubscribing
 from chalicelib.core.tables import Account, Credential, now
 from chalicelib.luarocks import custom_manifests, ownership
@@ -179,7 +179,7 @@ def _make_identities(store: Store) -> None:
         made.append(_identity(store, "revoked", service, "alice"))
         credentials.revoke(_stored(made[-1]))
         made.append(
-            Identity("garbage", service, f"A{credentials.new_secret()[1:]}", f"{store.username('alice')}@example.org")
+            Identity("garbage", service, f"A{secret_format.new_secret()[1:]}", f"{store.username('alice')}@example.org")
         )
     accounts.suspend(store.accounts["eve"])
     store.identities[SESSION].append(_identity(store, "ended", SESSION, "olga"))

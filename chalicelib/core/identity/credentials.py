@@ -1,11 +1,9 @@
 """Credentials: one type for LuaRocks keys, ContentDB tokens, LuaDNS keys, Hel keys and sessions.
 
-Only the SHA-256 of a secret is stored. A secret has 238 bits of entropy, so a slower hash is not needed.
+Only the SHA-256 of a secret is stored. A secret has 178 bits of entropy, so a slower hash is not needed.
 """
 
 import hashlib
-import secrets
-import string
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from pynamodb.expressions.condition import Condition
 from chalicelib.core import audit, ids, registry
 from chalicelib.core.caller import Caller, Device
 from chalicelib.core.errors import Forbidden, Full, Invalid, NotFound, TooMany, Unauthenticated
-from chalicelib.core.identity import accounts
+from chalicelib.core.identity import accounts, secret_format
 from chalicelib.core.notifications.posting import notify
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import Account, Claim, Credential, now
@@ -24,8 +22,6 @@ from chalicelib.core.tables import Account, Claim, Credential, now
 SESSION = "session"
 SECOND_FACTOR = "second-factor"
 LOG_IN = "log-in"  # a login whose password was right and whose second factor is pending
-_ALPHABET = string.ascii_letters + string.digits
-_LENGTH = 40
 _LONGEST_TEXT = 255
 _LAST_USED_EVERY = 600
 _MOST_COUNTED = 10_000
@@ -73,7 +69,7 @@ def create(
     if ends_after is not None and ends_after <= timedelta(0):
         raise Invalid("An expiry lies in the future.", field="expires")
     check_comment(comment)
-    secret = new_secret()
+    secret = secret_format.new_secret()
     number = ids.reserve("credential")
     credential = Credential(
         _address(secret),
@@ -121,11 +117,6 @@ def check_comment(comment: str) -> None:
         raise Invalid(f"A comment has at most {_LONGEST_TEXT} characters.", field="comment")
     if not comment.isprintable():
         raise Invalid("A comment has no control characters.", field="comment")
-
-
-def new_secret() -> str:
-    """A new random secret: 40 letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def hash_of(secret: str) -> str:

@@ -9,7 +9,8 @@ from chalicelib.core import audit, ids
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden, Invalid, NotFound
 from chalicelib.core.identity import accounts
-from chalicelib.core.identity.credentials import check_comment, hash_of, new_secret
+from chalicelib.core.identity.credentials import check_comment, hash_of
+from chalicelib.core.identity.secret_format import new_secret
 from chalicelib.core.mail import transport
 from chalicelib.core.mail.requests import request_invitation
 from chalicelib.core.storage import Transaction
