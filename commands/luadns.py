@@ -8,6 +8,7 @@ import click
 from commands.luadns_build import build
 from commands.luadns_history import history, revert
 from commands.luadns_opening import open_zone
+from commands.luadns_repository import builds, repository
 from commands.luadns_secondaries import secondary, tsig
 
 
@@ -134,5 +135,5 @@ def _warning() -> dict[str, str]:
     }
 
 
-for command in (build, history, revert, secondary, tsig):
+for command in (build, builds, repository, history, revert, secondary, tsig):
     luadns.add_command(command)

@@ -26,6 +26,21 @@ def key(request: Request) -> Caller:
     if request.basic is None:
         raise _unknown()
     user, secret = request.basic
+    return _caller(request, secret, user)
+
+
+def key_in_path(request: Request) -> Caller:
+    """Return the caller whose API key is in the path: Git hosts send no other credential. Raises the same errors."""
+    return _caller(request, request.params["key"], "")
+
+
+def rate() -> Rate | None:
+    """The rate limit of a key; None means no limit."""
+    limit = settings.current().luadns_rate
+    return Rate(limit, WINDOW) if limit else None
+
+
+def _caller(request: Request, secret: str, user: str) -> Caller:
     try:
         caller = credentials.identify(secret, "luadns", rate())
     except (Unauthenticated, Revoked):
@@ -36,12 +51,6 @@ def key(request: Request) -> Caller:
     if not accounts.is_on(caller.account, SWITCH):
         raise Forbidden("API access is disabled for this account.")
     return caller
-
-
-def rate() -> Rate | None:
-    """The rate limit of a key; None means no limit."""
-    limit = settings.current().luadns_rate
-    return Rate(limit, WINDOW) if limit else None
 
 
 def _accepts_json(request: Request) -> bool:
@@ -55,4 +64,5 @@ def _unknown() -> Unauthenticated:
 
 
 KEY = Scheme("e-mail address and key", key)
+KEY_IN_PATH = Scheme("key in the path", key_in_path)
 ZONE_OWNER = Permission("owner of the zone")

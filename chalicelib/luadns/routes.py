@@ -17,14 +17,14 @@ from chalicelib.luadns import (
     zone_views,
     zones,
 )
+from chalicelib.luadns.git import repositories
+from chalicelib.luadns.service import service
 from chalicelib.luadns.store import Owner
 from chalicelib.web.bodies import SMALL
 from chalicelib.web.request import Request
 from chalicelib.web.response import Response
 from chalicelib.web.route import OWN, Bulk, Requirements
-from chalicelib.web.service import Service
 
-service = Service("luadns", wire.render_error, wire.finish)
 MOST_RECORDS = 5000
 MAX_BODY_BYTES = 4 * 1024 * 1024  # of many records
 
@@ -52,7 +52,9 @@ _BULK: Requirements = {
 @service.route("GET", "/v1/users/me", auth.KEY, permission=OWN)
 def get_settings(request: Request, caller: Caller) -> Response:
     """Get settings."""
-    return wire.render_user(caller)
+    owner = Owner.of(caller)
+    repository = repositories.find(owner)
+    return wire.render_user(caller, repository.uri if repository else "", repositories.deploy_key(owner))
 
 
 @service.route("GET", "/v1/zones", auth.KEY, permission=OWN)

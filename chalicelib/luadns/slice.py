@@ -1,8 +1,11 @@
 """LuaDNS' declaration: routes, tables, jobs, scopes, switches and settings."""
 
-from chalicelib.core.declaration import JobHandler, Scopes, Switch, Table
+from chalicelib.core.declaration import JobHandler, NotificationKind, Scopes, Switch, Table
 from chalicelib.luadns import auth, belongings, journal, notify, routes, zones
 from chalicelib.luadns.engines import route53
+from chalicelib.luadns.git import builds, repositories
+from chalicelib.luadns.git import routes as git_routes
+from chalicelib.luadns.service import service
 from chalicelib.luadns.tables import AREA, LuaDnsItem
 from chalicelib.web.slice import Slice
 
@@ -11,6 +14,8 @@ _PHRASES = {
     "luadns.disable": "{actor} disabled LuaDNS' API for {account}",
     "zone.create": "{actor} created the zone {zone}",
     "zone.update": "{actor} replaced the records of {zone}",
+    "repository.save": "{actor} set the repository of {account}: {uri}",
+    "repository.delete": "{actor} removed the repository of {account}",
     "zone.build": "{actor} built the zone {zone} from its file",
     "zone.move-servers": "{actor} gave {zone} other name servers",
     "zone.revert": "{actor} restored the records that {zone} had at the serial {to}",
@@ -31,13 +36,14 @@ luadns = Slice(
     name="luadns",
     title="LuaDNS",
     no_events="zones are published by DNS, and have a journal of their own",
-    service=routes.service,
-    routes=(routes,),
-    paths=("/v1",),
+    service=service,
+    routes=(routes, git_routes),
+    paths=("/v1", "/notifications"),
     tables=(Table(LuaDnsItem, areas=(AREA,), blobs_of=journal.blobs_of, sealed=frozenset({"sealed"})),),
     jobs=(
         JobHandler(journal.APPLY, journal.apply_stored),
         JobHandler(zones.CLEAR, zones.clear, lane="slow"),
+        JobHandler(repositories.BUILD, builds.run, lane="slow"),
         JobHandler(notify.NOTIFY, notify.run_notify_job),
         JobHandler(route53.PUBLISH, route53.publish),
         JobHandler(route53.UNPUBLISH, route53.unpublish),
@@ -45,6 +51,7 @@ luadns = Slice(
     scopes=Scopes("zone", "NAME", r"[^\s:]{1,300}"),
     switches=(Switch(auth.SWITCH, "luadns.enable", "luadns.disable"),),
     phrases=_PHRASES,
+    notifications=(NotificationKind(builds.NOTIFICATION, "A build of your zones is finished", "mail"),),
     belongings=belongings.BELONGINGS,
     settings=(
         "luadns_engine",

@@ -66,17 +66,17 @@ _RECORD_COLUMNS: dict[str, Callable[[RecordView], Any]] = {
 }
 
 
-def render_user(caller: Caller) -> Response:
-    """Render an account's settings. `repo_uri` and `deploy_key` are empty: zones have no repository here."""
+def render_user(caller: Caller, repo_uri: str, deploy_key: str) -> Response:
+    """Render an account's settings. `repo_uri` and `deploy_key` are empty if it has no repository, or no SSH key."""
     account = caller.account
-    return _render(
+    return render(
         {
             "email": account.email,
             "name": account.username,
-            "repo_uri": "",
+            "repo_uri": repo_uri,
             "api_enabled": accounts.is_on(account, auth.SWITCH),
             "tfa": account.two_factor is not None,
-            "deploy_key": "",
+            "deploy_key": f"{deploy_key}\n" if deploy_key else "",
             "ttl": settings.current().luadns_ttl,
             "package": "Free",
             "name_servers": list(engines.current().name_servers()),
@@ -88,7 +88,7 @@ def render_zones(request: Request, zones: Sequence[Zone]) -> Response:
     """Render a page of zones, without their records."""
     options = inputs.parse_options(request, _ZONE_COLUMNS)
     page = paging.paginate(zones, options, _ZONE_COLUMNS, lambda zone: f"{zone.name}.")
-    return _render([_zone(zone) for zone in page.items], _page_headers(page))
+    return render([_zone(zone) for zone in page.items], _page_headers(page))
 
 
 def render_zone(zone: Zone, found: Sequence[Record]) -> Response:
@@ -97,7 +97,7 @@ def render_zone(zone: Zone, found: Sequence[Record]) -> Response:
         **_zone(zone),
         "records": [record_json.fields_of(zone, record) for record in records.in_listing_order(found)],
     }
-    return _render(body, [("ETag", versions.of_zone(zone, body["synced"]))])
+    return render(body, [("ETag", versions.of_zone(zone, body["synced"]))])
 
 
 def render_view(view: ZoneView) -> Response:
@@ -120,32 +120,32 @@ def render_records(request: Request, view: ZoneView) -> Response:
 
 def render_changed(zone: Zone, changed: Sequence[Record]) -> Response:
     """Render the records that a request created, updated or deleted."""
-    return _render([record_json.fields_of(zone, record) for record in changed], [("ETag", versions.of_records(zone))])
+    return render([record_json.fields_of(zone, record) for record in changed], [("ETag", versions.of_records(zone))])
 
 
 def render_record(zone: Zone, record: Record) -> Response:
     """Render one record."""
-    return _render(record_json.fields_of(zone, record), [("ETag", versions.of_record(zone, record))])
+    return render(record_json.fields_of(zone, record), [("ETag", versions.of_record(zone, record))])
 
 
 def render_history(zone: Zone, found: Sequence[tuple[ZoneChange, Difference]]) -> Response:
     """Render changes of a zone, each with at most `_MAX_STATES` of the records that it removed or added."""
-    return _render([_change(*each) for each in found], [("ETag", versions.of_records(zone))])
+    return render([_change(*each) for each in found], [("ETag", versions.of_records(zone))])
 
 
 def render_secondaries(zone: Zone) -> Response:
     """Render the secondary name servers of a zone."""
-    return _render([each._asdict() for each in secondaries.of_zone(zone)])
+    return render([each._asdict() for each in secondaries.of_zone(zone)])
 
 
 def render_tsig_keys(keys: Sequence[TsigKey]) -> Response:
     """Render TSIG keys without their secrets."""
-    return _render([_tsig_key(key) for key in keys])
+    return render([_tsig_key(key) for key in keys])
 
 
 def render_tsig_key(key: TsigKey, secret: str | None = None) -> Response:
     """Render one TSIG key, with its secret if it was just created."""
-    return _render({**_tsig_key(key), "secret": secret} if secret else _tsig_key(key))
+    return render({**_tsig_key(key), "secret": secret} if secret else _tsig_key(key))
 
 
 def render_file(zone: Zone, found: Sequence[Record]) -> Response:
@@ -161,7 +161,7 @@ def render_file(zone: Zone, found: Sequence[Record]) -> Response:
 
 def render_ds_records(zone: Zone, found: Sequence[DsRecord]) -> Response:
     """Render the DS records for the parent of a signed zone."""
-    return _render(
+    return render(
         [
             {
                 "id": record.id,
@@ -191,8 +191,8 @@ def render_error(request: Request, error: CoreError) -> Response:
     if isinstance(error, Invalid):
         body["errors"] = [_problem(problem) for problem in error.detail.get("problems", [Problem(None, error.message)])]
         if not _wants_object(request):
-            return _render(body["errors"], headers, status)
-    return _render(body, headers, status)
+            return render(body["errors"], headers, status)
+    return render(body, headers, status)
 
 
 def finish(request: Request, response: Response) -> None:
@@ -258,7 +258,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
 def _message(error: CoreError, status: int) -> str:
     if status == 429:
         return _TITLES[429]
-    if isinstance(error, NotFound) and not error.message.startswith(("Zone", "Record")):
+    if isinstance(error, NotFound) and not error.message.startswith(("Zone", "Record", "Repository", "Build")):
         return "Resource not found."
     return error.message
 
@@ -282,7 +282,7 @@ def _rate_headers(limit: int, remaining: int, reset: int) -> Headers:
     ]
 
 
-def _render(data: Any, headers: Headers | None = None, status: int = 200) -> Response:
+def render(data: Any, headers: Headers | None = None, status: int = 200) -> Response:
     """Compact JSON with a line feed at the end: acme.sh parses it with regular expressions."""
     return _json(orjson.dumps(data) + b"\n", headers, status)
 

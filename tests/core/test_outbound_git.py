@@ -36,6 +36,8 @@ def test_the_default_branch_is_zipped_below_the_prefix() -> None:
     with git_server.serving({"mod": repo}) as url:
         fetched = git.fetch(f"{url}/mod", CAPS, None, "mymod")
     assert (fetched.commit, fetched.subjects) == (sha, [])
+    assert (fetched.author, fetched.subject) == ("Author", "Change something")
+    assert fetched.committed_at.isoformat() == "2023-11-14T22:18:20+00:00"
     assert files(fetched.content) == {f"mymod/{path}": content for path, content in MOD.items()}
 
 

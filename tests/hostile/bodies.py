@@ -1,5 +1,6 @@
 """Bodies of requests: plausible ones for each route, and what becomes of them in the hands of an attacker."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -363,6 +364,16 @@ _BODIES: dict[tuple[str, str], Make] = {
         "name": f"k{random.randrange(100)}.{store.username('alice')}.test",
         "algorithm": random.choice(("hmac-sha256", "hmac-sha512", "hmac-md5")),
         "scope": f"{random.choice(('transfer', 'update', 'acme'))}:{store.username('alice')}.test",
+    },
+    ("PUT", "/v1/repository"): _json(
+        {"repo_uri": "https://git.example.invalid/zones", "branch": "main"},
+        {"repo_uri": "ssh://git@git.example.invalid/zones"},
+        {"repo_uri": "file:///etc", "branch": "../x"},
+    ),
+    ("POST", "/v1/builds"): _json({}, {"prune": True, "adopt": True}, {"older": "yes"}),
+    ("POST", "/v1/builds/{build_id}/retry"): _json({}, {"prune": True}),
+    ("POST", "/v1/githooks/pre-commit"): lambda random, store: {
+        "file": base64.b64encode(random.choice(values.FILES)).decode()
     },
     ("POST", "/v1/zones/{zone_id}/revert"): _json({"serial": 1}, {"serial": 2**31}, {"serial": -1}),
     ("PATCH", "/v1/zones/{zone_id}/records"): _changes,

@@ -53,7 +53,7 @@ _COOKIES = {"hel": "auth_tkt", "account": "moonbase_session"}
 _DOORS = {
     "luarocks": ("path", "bearer"),
     "contentdb": ("bearer",),
-    "luadns": ("basic",),
+    "luadns": ("basic", "path"),
     "hel": ("bearer", "cookie"),
     "account": ("cookie", "bearer"),
     "log": ("bearer",),

@@ -39,6 +39,7 @@ SCHEMES: dict[tuple[str, str], Meaning] = {
     ("luadns", "e-mail address and key"): Meaning(
         {"basic": "luadns"}, required=True, strict=True, without=("API disabled",)
     ),
+    ("luadns", "key in the path"): Meaning({"path": "luadns"}, required=True, strict=True, without=("API disabled",)),
     ("hel", "session or none"): Meaning({"cookie": SESSION}),
     ("hel", "key, session or none"): Meaning(_HEL),
     ("account", "session"): Meaning({"cookie": SESSION, "bearer": SESSION}, required=True, strict=True),

@@ -310,7 +310,11 @@ def _fill_luadns(store: Store, client: Client) -> None:
     made = [_ok(client.post(f"/v1/zones/{zone}/records", json=record, headers=headers))["id"] for record in records]
     key = {"name": f"key.{name}", "scope": f"transfer:{name}"}
     tsig = _ok(client.post("/v1/tsig_keys", json=key, headers=headers))["name"]
+    repository = {"repo_uri": "https://git.example.invalid/zones"}
+    _ok(client.request("PUT", "/v1/repository", json=repository, headers=headers))
+    build = _ok(client.post("/v1/builds", json={}, headers=headers))["id"]
     store.places["luadns"] = {
+        "build_id": [str(build)],
         "zone_id": [str(zone)],
         "record_id": [str(each) for each in made],
         "tsig_key": [tsig],

@@ -167,3 +167,14 @@ def test_zones_are_built_from_a_working_copy(server: Served, tmp_path: Path) -> 
     assert run(server, *build).stdout == "lua.test: file removed\n"
     assert moonbase(server.server.data, "luadns", *build, "--prune")[0]["action"] == "remove"
     assert server.dig("www.lua.test", "A", "+short") == ""
+
+
+def test_a_repository_is_set_and_built(server: Served, tmp_path: Path) -> None:
+    account = moonbase(server.server.data, "luadns", "list")[0]["account"]
+    shown = moonbase(server.server.data, "luadns", "repository", account, "--uri", "ssh://git@git.example.test/zones")
+    assert (shown["repo_uri"], shown["branch"]) == ("ssh://git@git.example.test/zones", None)
+    assert shown["deploy_key"].startswith("ssh-ed25519 ")
+    assert moonbase(server.server.data, "luadns", "builds", account) == []
+    wrong = run(server, "repository", account, "--branch", "main")
+    assert (wrong.returncode, "--branch needs --uri" in wrong.stderr) == (2, True)
+    assert moonbase(server.server.data, "luadns", "repository", account, "--remove")["repo_uri"] is None

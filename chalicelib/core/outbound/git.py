@@ -9,6 +9,7 @@ import os
 import stat
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -49,11 +50,14 @@ class GitCaps:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A commit: its zip, its hash, and the subjects of the commits since a previous one."""
+    """A commit: its zip, its hash, the subjects of the commits since a previous one, and what it says of itself."""
 
     content: bytes
     commit: str
     subjects: list[str]
+    author: str  # the name
+    subject: str
+    committed_at: datetime
 
 
 def fetch(
@@ -87,7 +91,22 @@ def fetch(
         content = _read(Path(scratch) / _TARGET, caps.zipped)
     if address and owner:
         ssh_keys.pin(owner, response["host_keys"])
-    return Fetched(content, str(response["commit"]), list(response["subjects"]))
+    return Fetched(
+        content,
+        str(response["commit"]),
+        list(response["subjects"]),
+        str(response["author"]),
+        str(response["subject"]),
+        _time(response["time"]),
+    )
+
+
+def _time(seconds: Any) -> datetime:
+    """A commit's time in UTC. Its author can write any number."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Invalid("The commit has no valid time.") from None
 
 
 def _run_worker(worker: Confined, request: dict[str, Any], scratch: Path) -> dict[str, Any]:

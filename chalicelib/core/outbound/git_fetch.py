@@ -154,7 +154,14 @@ def fetch(request: dict[str, Any], scratch: str) -> dict[str, Any]:
     if request["previous"] and request["previous"] != commit.id.decode():
         with suppress(GitProtocolError, Unfetchable, ForbiddenAddress, KeyError):  # release notes are optional
             subjects = fetcher.subjects(url, commit, request["previous"])
-    return {"commit": commit.id.decode(), "subjects": subjects, "host_keys": clients.host_keys}
+    return {
+        "commit": commit.id.decode(),
+        "subjects": subjects,
+        "host_keys": clients.host_keys,
+        "author": commit.author.decode(errors="replace").partition(" <")[0],
+        "subject": _subject(commit),
+        "time": commit.commit_time,
+    }
 
 
 def _find(refs: dict[bytes, ObjectID], ref: str | None) -> ObjectID:
