@@ -169,7 +169,8 @@ def test_zones_are_built_from_a_working_copy(server: Served, tmp_path: Path) -> 
     assert server.dig("www.lua.test", "A", "+short") == ""
 
 
-def test_a_repository_is_set_and_built(server: Served, tmp_path: Path) -> None:
+def test_a_repository_is_set_shown_and_removed(server: Served) -> None:
+    server.zone("repository.test")
     account = moonbase(server.server.data, "luadns", "list")[0]["account"]
     shown = moonbase(server.server.data, "luadns", "repository", account, "--uri", "ssh://git@git.example.test/zones")
     assert (shown["repo_uri"], shown["branch"]) == ("ssh://git@git.example.test/zones", None)

@@ -17,6 +17,8 @@ from chalicelib.core.identity import credentials
 from chalicelib.core.lua import rooms
 from chalicelib.core.notifications import inbox
 from chalicelib.core.tables import Account
+from chalicelib.luadns.git import builds
+from tests.aws_calls import dies
 from tests.client import Client, Reply
 from tests.git_http import GitRepository, git, git_http
 from tests.lambda_function import answering
@@ -188,6 +190,21 @@ def test_pushes_join_the_build_that_waits(
     assert push(client, secret).json["id"] not in numbers
 
 
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_build_whose_process_died_is_continued_before_the_next(
+    dns: LuaDns, repository: GitRepository, url: str, after: int
+) -> None:
+    repository.push({FILE: A_RECORD})
+    first = dns.make("/builds", {})["id"]
+    assert dies(job_runner.run_due, after, of="TransactWriteItems")
+    assert dns.get(f"/builds/{first}")["state"] == "running"
+    second = dns.make("/builds", {})["id"]
+    job_runner.run_due()
+    states = [(build["id"], build["state"]) for build in dns.get("/builds")]
+    assert states == [(second, "published"), (first, "published")]
+    assert records(dns) == [("www.example.com.", "A", "192.0.2.1")]
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -307,6 +324,16 @@ def test_an_archive_is_checked_without_a_change(dns: LuaDns) -> None:
         "external_id": None,
     }
     assert stored() == before
+
+
+def test_an_archive_of_slow_files_ends_in_time(dns: LuaDns, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "CHECK_SECONDS", 0.2)
+    loops = {f"z{number}.test.lua": "while true do end" for number in range(50)}
+    reply = dns("POST", "/githooks/pre-commit", archive(loops))
+    assert reply.status == 400
+    *stopped, late = [each["message"] for each in reply.json["errors"]]
+    assert (len(stopped) < 10, set(stopped)) == (True, {"too many instructions"})
+    assert late == "was not reached: all zones together may take 0.2 seconds"
 
 
 @pytest.mark.parametrize(

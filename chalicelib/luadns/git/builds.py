@@ -23,16 +23,21 @@ NOTIFICATION = "luadns.build"
 _CAPS = GitCaps(written=32 << 20, zipped=32 << 20, received=64 << 20)
 _PREFIX = "zones"  # the folder in the zip
 _RETRY_AFTER = 30.0  # seconds
+CHECK_SECONDS = 15.0  # to plan the zones of a request, which has 29 seconds on AWS
+_PLAN_SECONDS = 120.0  # to plan those of a job, which has 300 with the fetch
 _LONGEST = 500  # characters of a text from Git or of a message
 
 
 def run(payload: Any) -> None:
-    """The job BUILD: run the build of an account that waits. It may be repeated."""
+    """The job BUILD: continue the build whose process died, and run the one that waits. It may be repeated."""
     owner = Owner(int(payload["account"]))
-    started = repositories.start(owner)
-    if started is None:
-        return
-    repository, build = started
+    while started := repositories.start(owner):
+        if jobs.time_left() < 0:
+            raise jobs.Reschedule(0, payload)
+        _run_one(owner, *started, payload)
+
+
+def _run_one(owner: Owner, repository: Repository, build: Build, payload: Any) -> None:
     try:
         plans = _build(owner, repository, build)
     except Busy as busy:
@@ -47,7 +52,7 @@ def run(payload: Any) -> None:
 
 def check(owner: Owner, archive: bytes) -> list[ZonePlan]:
     """Return the plan of a build of a zip with files. Raises Invalid with all faults, or Busy."""
-    return plan.make(owner, sources.of_files(sources.of_zip(archive)), Choices())
+    return plan.make(owner, sources.of_files(sources.of_zip(archive)), Choices(), seconds=CHECK_SECONDS)
 
 
 def _build(owner: Owner, repository: Repository, build: Build) -> list[ZonePlan]:
@@ -60,7 +65,8 @@ def _build(owner: Owner, repository: Repository, build: Build) -> list[ZonePlan]
     found = sources.of_files(files)
     if not found:
         raise Invalid("There are no zone files at the top of the repository, such as example.com.lua.")
-    plans = plan.make(owner, found, Choices("prune" in build.choices, "adopt" in build.choices))
+    choices = Choices("prune" in build.choices, "adopt" in build.choices)
+    plans = plan.make(owner, found, choices, seconds=_PLAN_SECONDS)
     publishing.publish(owner, plans)
     return plans
 

@@ -1,6 +1,8 @@
 """The plan of a build: what it would change in which zone. Nothing is written."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -47,28 +49,45 @@ class ZonePlan:
 
 
 def make(
-    owner: Owner, sources: Iterable[ZoneSource], choices: Choices, only: Callable[[str], bool] = lambda name: True
+    owner: Owner,
+    sources: Sequence[ZoneSource],
+    choices: Choices,
+    only: Callable[[str], bool] = lambda name: True,
+    seconds: float = math.inf,
 ) -> list[ZonePlan]:
-    """Return the plans of all zones, by name; `only` selects zones. Raises Faulty with all faults, or Busy."""
+    """Return the plans of all zones, by name; `only` selects zones.
+
+    Raises Faulty with all faults, also if the files take longer than `seconds`; Busy.
+    """
     existing = {zone.name: zone for zone in store.zones(owner)}
-    faults: list[Fault] = []
-    plans: list[ZonePlan] = []
-    made = set()
-    for source in sources:
-        made.add(source.zone)
-        if only(source.zone):
-            try:
-                plans.append(_planned(owner, source, existing.get(source.zone), choices))
-            except Faulty as error:
-                faults += error.faults
+    plans, faults = _all_planned(owner, [source for source in sources if only(source.zone)], existing, choices, seconds)
     new = sum(plan.action == CREATE for plan in plans)
     if new and len(existing) + new > settings.current().luadns_max_zones:
         faults.append(Fault(None, None, f"An account has at most {settings.current().luadns_max_zones} zones."))
     if faults:
         raise Faulty(*list(dict.fromkeys(faults))[:_MOST_FAULTS])
+    made = {source.zone for source in sources}
     gone = (zone for name, zone in existing.items() if zone.source and name not in made and only(name))
     plans += [ZonePlan(zone.name, REMOVE if choices.prune else GONE, zone, None) for zone in gone]
     return sorted(plans, key=lambda plan: plan.name)
+
+
+def _all_planned(
+    owner: Owner, sources: Sequence[ZoneSource], existing: Mapping[str, Zone], choices: Choices, seconds: float
+) -> tuple[list[ZonePlan], list[Fault]]:
+    """The plans of the zones without faults, and the faults of the others, until the time is over."""
+    ends_at = time.monotonic() + seconds
+    plans: list[ZonePlan] = []
+    faults: list[Fault] = []
+    for source in sources:
+        if time.monotonic() > ends_at:
+            late = f"was not reached: all zones together may take {seconds:g} seconds"
+            return plans, [*faults, Fault(source.file, None, late)]
+        try:
+            plans.append(_planned(owner, source, existing.get(source.zone), choices))
+        except Faulty as error:
+            faults += error.faults
+    return plans, faults
 
 
 def _planned(owner: Owner, source: ZoneSource, zone: Zone | None, choices: Choices) -> ZonePlan:
