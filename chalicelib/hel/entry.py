@@ -47,6 +47,7 @@ class PackageEntry(Struct):
     downloads: int = 0
     archived: bool = False
     archive_reason: str | None = None
+    immutable: bool = False  # its published versions stay as they are
 
 
 class UserEntry(Struct):

@@ -24,10 +24,10 @@ def render_files(request: Request, stored: Sequence[StoredFile], offset: int) ->
     return render(request, data)
 
 
-def render_file(request: Request, file: StoredFile) -> Document:
-    """A stored file, as its owner sees it."""
+def render_file(request: Request, file: StoredFile, place: str | None = None) -> Document:
+    """A stored file, as its owner sees it; `place`: see files.path_of."""
     return {
-        "url": request.base_url + files.path_of(file),
+        "url": request.base_url + files.path_of(file, place),
         "name": file.name,
         "size": int(file.size),
         "sha256": file.sk,

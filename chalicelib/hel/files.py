@@ -1,10 +1,12 @@
 """Files that authors store on this server. Their bytes never change, and their URL contains their SHA-256."""
 
 import hashlib
+import posixpath
 import re
 import secrets
 from contextlib import nullcontext
 from functools import partial
+from urllib.parse import quote
 
 from chalicelib import settings
 from chalicelib.core import audit, blobs, bytecode
@@ -16,11 +18,11 @@ from chalicelib.core.identity import accounts
 from chalicelib.core.retries import retry
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import auth, counts, history, index, quota
+from chalicelib.hel import auth, counts, history, index, model, quota
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.tables import StoredFile
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # used in a URL without encoding: hpm encodes nothing
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~+@=,-]{1,100}")  # used in a URL without encoding: hpm encodes nothing
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,9 +36,19 @@ def largest() -> int:
     return min(chosen.hel_largest_file, chosen.max_body, chosen.max_answer)
 
 
-def path_of(file: StoredFile) -> str:
-    """The download path of a file."""
-    return f"/hel/files/{file.owner}/{file.sk}/{file.name}"
+def path_of(file: StoredFile, place: str | None = None) -> str:
+    """The download path of a file.
+
+    `place` is the path on a player's machine: a version that has equal bytes at two places needs a URL for each.
+    """
+    path = f"/hel/files/{file.owner}/{file.sk}/{file.name}"
+    return path if place is None else f"{path}?path={quote(place, safe='/')}"
+
+
+def name_of(name: str | None, place: str | None) -> tuple[str, str | None]:
+    """The name and the normalised place of a new file; without a name, it is that of the place. Raises Invalid."""
+    normal = model.location_of_path(place)["path"] if place is not None else None
+    return name or posixpath.basename(normal or ""), normal
 
 
 def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
@@ -45,11 +57,7 @@ def store(caller: Caller, name: str, content: bytes) -> tuple[StoredFile, bool]:
     Raises Invalid, TooLarge, or Forbidden if the quota is exceeded.
     """
     if not _NAME.fullmatch(name):
-        raise Invalid(
-            "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, and no dot at the start."
-        )
-    if not content:
-        raise Invalid("The file is empty.")
+        raise Invalid("The name of a file has 1 to 100 letters, digits and characters of . _ ~ + @ = , -")
     if len(content) > largest():
         raise TooLarge(f"The file is larger than {largest()} bytes.")
     if bytecode.is_precompiled(content):

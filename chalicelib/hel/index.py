@@ -15,7 +15,7 @@ from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
 from chalicelib.core.storage import Contended
-from chalicelib.hel import counts, model
+from chalicelib.hel import counts, installs, model
 from chalicelib.hel.entry import Dependency, PackageEntry, Version, VersionFile
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Count, HelItem, Package, StoredFile, package_pk
@@ -61,6 +61,7 @@ def entry_of(package: Package, document: Document) -> PackageEntry:
         updated_at=int(package.updated_at.timestamp()),
         archived=package.archived,
         archive_reason=package.archive_reason,
+        immutable=package.immutable,
     )
 
 
@@ -101,15 +102,9 @@ def hosted_files(entry: Entry[PackageEntry]) -> frozenset[tuple[str, str]]:
     return entry.cached("hosted", lambda entry: _hosted(entry.value))
 
 
-def counted_files(value: PackageEntry) -> tuple[str, ...]:
-    """The counters of its owners' files that a package uses."""
-    owners = {owner.lower() for owner in value.owners}
-    return tuple(counts.file(owner, sha256) for owner, sha256 in sorted(_hosted(value)) if owner in owners)
-
-
 def uses(entry: Entry[PackageEntry]) -> tuple[int, int]:
-    """The published views of a package, and the downloads of its owners' files that it uses."""
-    files = entry.cached("counted", lambda entry: counted_files(entry.value))
+    """The published views and installs of a package."""
+    files = entry.cached("counted", lambda entry: installs.counted_files(entry.value))
     return counts.published(counts.package(entry.key)), sum(map(counts.published, files))
 
 
@@ -143,4 +138,4 @@ def _groups(entry: Entry[PackageEntry]) -> Iterator[tuple[str, str]]:
         yield _ARCHIVED
 
 
-catalogue = Catalogue("hel", PackageEntry, shape=3, entities=entities, reload=reload, groups=_groups)
+catalogue = Catalogue("hel", PackageEntry, shape=4, entities=entities, reload=reload, groups=_groups)

@@ -43,7 +43,7 @@ _URL = re.compile(
     rf"(?:\#(?:{_LETTER}|[:@/?])*)?"
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_HOSTED = re.compile(r"https?://[^/?]+(?:/[^/?]+)*/hel/files/([A-Za-z0-9_-]{2,25})/([0-9a-f]{64})/[^/?]+")
+_HOSTED = re.compile(r"https?://[^/?]+(?:/[^/?]+)*/hel/files/([A-Za-z0-9_-]{2,25})/([0-9a-f]{64})/[^/?]+(?:\?.*)?")
 
 
 def parse(data: Document, creator: str) -> Document:

@@ -1,7 +1,7 @@
 """Reads, creates, changes and deletes packages."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from chalicelib.core.errors import Conflict, NotFound, TooLarge
 from chalicelib.core.identity import names
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import now
-from chalicelib.hel import advice, auth, counts, history, index, patch, quota
+from chalicelib.hel import advice, auth, counts, history, index, installs, lasting, patch, quota
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.model import Document
 from chalicelib.hel.tables import Package, package_pk
@@ -42,7 +42,7 @@ def by_day(name: str) -> dict[str, dict[str, int] | None]:
     entry = index.find(index.catalogue.snapshot(), name)
     if entry is None:
         raise NotFound
-    files = index.counted_files(entry.value)
+    files = installs.counted_files(entry.value)
     downloads = counts.by_day(files) if len(files) <= _MOST_FILES else None
     return {"views": counts.by_day([counts.package(entry.key)]), "downloads": downloads}
 
@@ -85,7 +85,8 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
     """Merge the result of `read` into a package, see patch.merge; return warnings for its author.
 
     `read` is called after the check of the caller's permission. Raises Forbidden, also if there is no such package;
-    an administrator gets NotFound then. Raises Conflict if a new name is in use, also by the package itself.
+    an administrator gets NotFound then. Raises Conflict if a new name is in use, also by the package itself, or if a
+    published version of an immutable package would change.
     """
 
     def decide(
@@ -95,6 +96,8 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         changes = read()
         before = index.document_of(package)
         document = patch.merge(before, changes)
+        lasting.require_same(entry.value, caller, before, document)
+        state = lasting.state(entry.value, caller, changes)
         if "name" in changes and index.find(snapshot, document["name"]):
             raise _name_in_use()
         new_name, old_blob = document["name"], package.blob
@@ -104,11 +107,14 @@ def update(caller: Caller, name: str, read: Callable[[], Document]) -> list[str]
         caller.require(f"package:{new_name}")
         stored = _StoredDocument(document)
         more = stored.size - int(package.size)
-        _replace(writes, package, stored)
+        _replace(writes, package, stored, state)
         quota.charge(writes, int(package.creator_id), package_bytes=more)
         writes.put(audit.entry_by(caller, "package.update", package_pk(name)))
         former: dict[str, Any] = {"former_name": entry.value.name, "former_owners": before["owners"]}
-        history.announce(writes, caller, package, *history.difference(before, document), **former)
+        action, version = history.difference(before, document)
+        if state["archived"] != entry.value.archived:
+            action = "archive" if state["archived"] else "restore"
+        history.announce(writes, caller, package, action, version, **former)
         changed = index.entry_of(package, document)
         return {entry.key: changed}, (new_name, old_blob)
 
@@ -122,6 +128,7 @@ def delete(caller: Caller, name: str) -> None:
 
     def decide(snapshot: Snapshot[PackageEntry], writes: Transaction) -> tuple[Changes[PackageEntry], str | None]:
         entry, package = _owned(snapshot, caller, name, "delete_package")
+        lasting.require_removable(entry.value, caller)
         writes.delete(package, Package.id == package.id)
         names.reserve(writes, "hel", package.name, entry.value.owners)
         counts.delete(writes, counts.package(entry.key))
@@ -179,15 +186,15 @@ def _owned(
     return entry, package
 
 
-def _replace(writes: Transaction, package: Package, stored: _StoredDocument) -> None:
-    """Replace the document of an item; a new name moves the item."""
+def _replace(writes: Transaction, package: Package, stored: _StoredDocument, state: Mapping[str, Any]) -> None:
+    """Replace the document and the state of an item; a new name moves the item."""
     condition = Package.id == package.id
     if stored.name == package.name:
-        writes.update(package, package.assign(**stored.write(now())), condition)
+        writes.update(package, package.assign(**stored.write(now()), **state), condition)
         return
     writes.delete(Package(package.pk, package.sk), condition)
     package.pk = package_pk(stored.name)
-    package.assign(**stored.write(now()))
+    package.assign(**stored.write(now()), **state)
     writes.create(package, _name_in_use())
 
 

@@ -27,6 +27,13 @@ def text(value: Any, param: str) -> str:
     return value
 
 
+def flag(value: Any, param: str) -> bool:
+    """Return a boolean; raises Invalid for another type."""
+    if not isinstance(value, bool):
+        raise _wrong(param, "bool")
+    return value
+
+
 def texts(value: Any, param: str) -> list[str]:
     """Return a list of texts; raises Invalid for another type."""
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):

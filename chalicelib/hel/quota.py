@@ -10,7 +10,7 @@ _BLOCK = 4096
 
 def of_file(size: int) -> int:
     """The charge for a stored file in bytes: whole blocks, so that a million files of one byte are not free."""
-    return -(-size // _BLOCK) * _BLOCK
+    return max(1, -(-size // _BLOCK)) * _BLOCK
 
 
 def charge(writes: Transaction, account_id: int, **amounts: int) -> None:

@@ -49,7 +49,7 @@ def get_packages(request: Request, caller: Caller | None) -> Response:
     """List or search packages."""
     parsed = search.parse(request.query)
     matches = search.find(index.catalogue.snapshot(), parsed)
-    return wire.render_page(request, matches, parsed.offset, parsed.limit, parsed.page_bytes)
+    return wire.render_page(request, matches, parsed.offset, parsed.limit, parsed.page_bytes, parsed.fields)
 
 
 @service.route(
@@ -81,11 +81,11 @@ def get_package(request: Request, caller: Caller | None) -> Response:
     permission=auth.member("update_package", "owner of the package, or admin"),
     second_factor=administration.RECENT_CODE_FOR_OTHERS,
     body=packages.LARGEST,
-    event=Leaves("package", "publish", "change", "transfer"),
+    event=Leaves("package", "publish", "change", "transfer", "archive", "restore"),
 )
 def update_package(request: Request, caller: Caller) -> Response:
     """Change a package."""
-    warnings = packages.update(caller, request.params["owner"], lambda: inputs.parse_object(request))
+    warnings = packages.update(caller, request.params["owner"], lambda: inputs.parse_distinct(request))
     return wire.render_no_content(warnings)
 
 
@@ -203,8 +203,9 @@ def list_files(request: Request, caller: Caller) -> Response:
 )
 def store_file(request: Request, caller: Caller) -> Response:
     """Store a file, whose URL a package can name."""
-    file, is_new = files.store(caller, *inputs.parse_file(request))
-    return wire.render(request, file_wire.render_file(request, file), 201 if is_new else 200)
+    name, place, content = inputs.parse_file(request)
+    file, is_new = files.store(caller, name, content)
+    return wire.render(request, file_wire.render_file(request, file, place), 201 if is_new else 200)
 
 
 @service.route("GET", "/hel/files/{nick}/{sha256}/{name}", ANONYMOUS)

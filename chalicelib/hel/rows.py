@@ -6,7 +6,7 @@ from chalicelib.core.catalogues.columns import EntryRow, RowField, RowsByKey, Ro
 from chalicelib.core.catalogues.derived import Derived
 from chalicelib.core.catalogues.snapshots import Snapshot
 from chalicelib.core.catalogues.stored_values import StoredValue
-from chalicelib.hel import counts, index, semver
+from chalicelib.hel import counts, index, installs, semver
 from chalicelib.hel.entry import PackageEntry, Version
 
 _Texts = tuple[str, ...]
@@ -35,7 +35,7 @@ class ListedPackage(EntryRow[PackageEntry]):
     )
     created_at = RowField[PackageEntry, int](int, lambda value: value.created_at)
     updated_at = RowField[PackageEntry, int](int, lambda value: value.updated_at)
-    hosted = RowField[PackageEntry, _Texts](_Texts, index.counted_files)
+    counted = RowField[PackageEntry, _Texts](_Texts, installs.counted_files)
 
     @property
     def views(self) -> int:
@@ -44,8 +44,8 @@ class ListedPackage(EntryRow[PackageEntry]):
 
     @property
     def downloads(self) -> int:
-        """The published downloads of its owners' files that the package uses."""
-        return sum(map(counts.published, self.hosted))
+        """The published installs."""
+        return sum(map(counts.published, self.counted))
 
 
 Packages = RowsByKey[ListedPackage]
@@ -78,7 +78,7 @@ def _latest(value: PackageEntry) -> Version:
 ROWS: StoredValue[PackageEntry, Packages] = index.catalogue.keep(
     StoredValue(
         "rows",
-        1,
+        2,
         build=_build,
         update=_update,
         encode=RowsByKey.encoded,

@@ -13,6 +13,10 @@ from chalicelib.hel import counts, index, model, rows, texts
 from chalicelib.hel.entry import PackageEntry
 from chalicelib.hel.rows import ListedPackage
 
+FIELDS = (
+    *("name", "description", "short_description", "owners", "authors", "license", "tags", "versions", "screenshots"),
+    "stats",
+)
 MOST_PHRASES = 32
 MOST_TESTS = 100  # phrases of all parameters
 
@@ -20,6 +24,8 @@ Package = Entry[PackageEntry]
 Test = Mapping[str, Callable[[Any], bool]]  # by field of a row
 LARGEST_OFFSET = 2**53 - 1
 _PHRASE = re.compile(r"""(?:[^\s"']|"[^"]*(?:"|$)|'[^']*(?:'|$))+""")
+_OF_PAGES = ("offset", "limit", "fields")  # parameters that choose what is shown of the matches
+_OTHERS = ("q", "sort", *_OF_PAGES)
 _BY_USES = ("views", "downloads")
 _QUOTED = re.compile(r""""([^"]*)"?|'([^']*)'?""")
 
@@ -40,6 +46,7 @@ class Search:
     offset: int
     limit: int
     page_bytes: int | None  # None: as many as a response can hold
+    fields: tuple[str, ...]  # of each package; empty: all
     cache_key: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -50,7 +57,7 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
     for param, values in query.items():
         if param == "offset":
             continue
-        if param not in _SINGLE_VALUED and param not in _MULTI_VALUED and param not in ("q", "sort", "limit"):
+        if param not in _SINGLE_VALUED and param not in _MULTI_VALUED and param not in _OTHERS:
             raise Invalid(f"No such search param: {param}.")
         if not any(values):
             raise Invalid(f"No values given for {param}.")
@@ -69,7 +76,8 @@ def parse(query: Mapping[str, Sequence[str]]) -> Search:
         offset=parse_offset(query.get("offset", [""])[0]),
         limit=_parse_limit(query.get("limit", [""])[0]),
         page_bytes=None if "limit" in query else settings.current().hel_page_bytes,
-        cache_key=tuple((param, tuple(query[param])) for param in sorted(query) if param not in ("offset", "limit")),
+        fields=_parse_fields(query.get("fields", [""])[0]),
+        cache_key=tuple((param, tuple(query[param])) for param in sorted(query) if param not in _OF_PAGES),
     )
 
 
@@ -109,6 +117,14 @@ def _parse_sort(text: str) -> str:
     if text and text.removeprefix("-") not in _SORTS:
         raise Invalid(f"A list can be sorted by {', '.join(_SORTS)}; a leading - reverses the order.")
     return text
+
+
+def _parse_fields(text: str) -> tuple[str, ...]:
+    """Names of fields of a package, separated by commas."""
+    names = tuple(dict.fromkeys(name for name in text.split(",") if name))
+    if unknown := [name for name in names if name not in FIELDS]:
+        raise Invalid(f"A package has no field {unknown[0]}.")
+    return names
 
 
 def _parse_limit(text: str) -> int:

@@ -10,6 +10,7 @@ from chalicelib.web.slice import Shelf, Slice
 hel = Slice(
     name="hel",
     title="Hel",
+    immutable=True,
     service=routes.service,
     routes=(routes,),
     paths=("/packages", "/hel", "/auth", "/users", "/profile"),

@@ -40,6 +40,7 @@ class Package(HelItem, discriminator="package"):
     updated_at = UTCDateTimeAttribute()
     archived = BooleanAttribute(default=False)
     archive_reason = UnicodeAttribute(null=True)
+    immutable = BooleanAttribute(default=False)
 
 
 class StoredFile(HelItem, discriminator="file"):

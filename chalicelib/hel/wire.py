@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from chalicelib import settings
 from chalicelib.core.catalogues.snapshots import Entry, Selection, Snapshot
 from chalicelib.core.errors import CoreError, NotFound
 from chalicelib.core.identity import sessions
-from chalicelib.hel import auth, counts, index
+from chalicelib.hel import auth, counts, hpm, index, lasting
 from chalicelib.hel.entry import PackageEntry, UserEntry, Version
 from chalicelib.hel.model import Document
 from chalicelib.web.conditional import etag_of
@@ -85,9 +85,13 @@ def render_page(
     offset: int,
     size: int,
     largest: int | None = None,
+    fields: Sequence[str] = (),
 ) -> Response:
-    """One page of a list: at most `size` entries in at most `largest` bytes, but at least one entry."""
-    response = render(request, _page(matches, offset, size, largest))
+    """One page of a list: at most `size` entries in at most `largest` bytes, but at least one entry.
+
+    The packages have only these `fields`; empty: all.
+    """
+    response = render(request, _page(matches, offset, size, largest, fields))
     response.headers += _cached(etag_of(response.body))
     return response
 
@@ -110,9 +114,12 @@ def render_index(request: Request, snapshot: Snapshot[PackageEntry], offset: int
 
 
 def render_module(request: Request) -> Response:
-    """The file that configures hpm for this server: /etc/hpm/module/NAME.lua on an OpenComputers machine."""
-    line = f'modules.hel.URL = "{_lua_text(request.base_url)}/"\n'
-    return bytes_response(line.encode(), "text/plain; charset=utf-8")
+    """The file that configures hpm for this server: /etc/hpm/module/NAME.lua on an OpenComputers machine.
+
+    Java in the game follows no redirect from http to https, so it names the address that the request came by.
+    """
+    text = hpm.module(request.used_url, request.argument("without") or "")
+    return bytes_response(text.encode(), "text/plain; charset=utf-8", headers=[("Cache-Control", "no-store")])
 
 
 def render_error(request: Request, error: CoreError) -> Response:
@@ -158,14 +165,18 @@ def _page(
     offset: int,
     size: int,
     largest: int | None = None,
+    fields: Sequence[str] = (),
 ) -> Document:
-    """One page of whole entries.
+    """One page of entries.
 
     A page ends early if it would be larger than `largest` or than a response; a client continues at offset + sent.
     """
     page = matches[offset : offset + size]
     room = settings.current().max_answer - _ENVELOPE_BYTES
-    sent = _fitting(map(_json, page), room if largest is None else min(room, largest))
+    sent = _fitting(
+        (_slim_json(one, fields) if fields else _json(one) for one in page),
+        room if largest is None else min(room, largest),
+    )
     return {
         "offset": offset,
         "total": len(matches),
@@ -193,6 +204,13 @@ def _json(entry: Entry[PackageEntry] | Entry[UserEntry]) -> bytes:
     return cached[0][1]
 
 
+def _slim_json(entry: Entry[PackageEntry] | Entry[UserEntry], fields: Sequence[str]) -> bytes:
+    """These fields of a package as JSON."""
+    package = cast(Entry[PackageEntry], entry)
+    uses = index.uses(package)
+    return orjson.dumps({field: _FIELDS[field](package.value, *uses) for field in fields})
+
+
 def _user(value: UserEntry) -> Document:
     """A user, as the public sees it."""
     return {"nickname": value.nickname, "groups": value.groups}
@@ -201,23 +219,21 @@ def _user(value: UserEntry) -> Document:
 def _package(value: PackageEntry, views: int, downloads: int) -> Document:
     """A package, as the public sees it."""
     archived = {"archived": True, "reason": value.archive_reason} if value.archived else {}
+    immutable = {"immutable": True} if lasting.is_immutable(value) else {}
+    fields = {field: read(value, views, downloads) for field, read in _FIELDS.items()}
+    return {**fields, **archived, **immutable}
+
+
+def _stats(value: PackageEntry, views: int, downloads: int) -> Document:
     return {
-        "name": value.name,
-        "description": value.description,
-        "short_description": value.short_description,
-        "owners": value.owners,
-        "authors": value.authors,
-        "license": value.license,
-        "tags": value.tags,
-        "versions": {number: _version(version) for number, version in value.versions.items()},
-        "screenshots": value.screenshots,
-        "stats": {
-            "views": views,
-            "date": {"created": _date(value.created_at), "last-updated": _date(value.updated_at)},
-            "downloads": downloads,
-        },
-        **archived,
+        "views": views,
+        "date": {"created": _date(value.created_at), "last-updated": _date(value.updated_at)},
+        "downloads": downloads,
     }
+
+
+def _versions(value: PackageEntry, *_: int) -> Document:
+    return {number: _version(version) for number, version in value.versions.items()}
 
 
 def _version(version: Version) -> Document:
@@ -250,11 +266,6 @@ def _header_text(text: str) -> str:
     return re.sub(r"[^ !#-\[\]-~]", "?", text)
 
 
-def _lua_text(text: str) -> str:
-    """Escape a text, such as this host's name, for a quoted string in Lua."""
-    return re.sub(r"[^!#-\[\]-~]", lambda one: "".join(f"\\{byte:03d}" for byte in one[0].encode()), text)
-
-
 def _fitting(entries: Iterable[bytes], remaining: int) -> list[bytes]:
     """The first entries that fit in the remaining bytes, at least one of them: hpm repeats an empty page for ever."""
     fitting = list[bytes]()
@@ -264,3 +275,18 @@ def _fitting(entries: Iterable[bytes], remaining: int) -> list[bytes]:
             break
         fitting.append(entry)
     return fitting
+
+
+# The fields of a package, from its entry, views and downloads; search.FIELDS has their names.
+_FIELDS: dict[str, Callable[[PackageEntry, int, int], Any]] = {
+    "name": lambda value, *_: value.name,
+    "description": lambda value, *_: value.description,
+    "short_description": lambda value, *_: value.short_description,
+    "owners": lambda value, *_: value.owners,
+    "authors": lambda value, *_: value.authors,
+    "license": lambda value, *_: value.license,
+    "tags": lambda value, *_: value.tags,
+    "versions": _versions,
+    "screenshots": lambda value, *_: value.screenshots,
+    "stats": _stats,
+}

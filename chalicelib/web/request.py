@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from chalicelib import settings
@@ -188,8 +188,19 @@ class Request:
         """scheme://host[/stage] as the client sees it, without a trailing slash."""
         if configured := settings.current().base_url:
             return configured.rstrip("/")
-        scheme = "https" if self.headers.get("x-forwarded-proto") == "https" else "http"
-        return f"{scheme}://{parse_host(self.headers.get('host', '')) or 'localhost'}{self._stage_prefix}"
+        return f"{self._scheme}://{parse_host(self.headers.get('host', '')) or 'localhost'}{self._stage_prefix}"
+
+    @property
+    def used_url(self) -> str:
+        """`base_url`; for a request by another scheme than that of the setting, with its scheme and host."""
+        scheme, host = self._scheme, parse_host(self.headers.get("host", ""))
+        if self.base_url.startswith(f"{scheme}://") or not host:
+            return self.base_url
+        return f"{scheme}://{host}{urlsplit(self.base_url).path}"
+
+    @property
+    def _scheme(self) -> str:
+        return "https" if self.headers.get("x-forwarded-proto") == "https" else "http"
 
     @property
     def _stage_prefix(self) -> str:

@@ -3,12 +3,37 @@
 --
 --     lua5.3 hpm.lua ROOT MEMORY COMMAND ARGUMENT...
 --
--- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as by hpm. MEMORY is the number of
+-- ROOT is the machine's file system; ROOT/etc/hpm/module/*.lua are run at the start, as by hpm, with the functions and
+-- tables that hpm gives them: a module can replace commands and methods of `modules.hel`. MEMORY is the number of
 -- KiB that the command can use. A machine in the game has 192 KiB to 2 MiB, of which hpm's own code takes 430.
 
-local socket, json = require("socket"), require("dkjson")
+local socket, dkjson = require("socket"), require("dkjson")
 local root, memory, command = arg[1], tonumber(arg[2]), arg[3]
-modules = { hel = { URL = "https://api.fomalhaut.me/" } }
+local hel = { URL = "https://api.fomalhaut.me/" }
+
+-- What a module gets.
+modules, options, log, json, semver = { hel = hel }, {}, {}, {}, {}
+
+log.print = print
+
+function log.fatal(message)
+  error(message, 0)
+end
+
+function json:decode(text)
+  local decoded, _, fault = dkjson.decode(text)
+  assert(decoded, fault)
+  return decoded
+end
+
+function try(result, reason)
+  if not result then log.fatal(reason) end
+  return result
+end
+
+function public(method)
+  return setmetatable({ __public = true }, { __call = function(_, ...) return method(...) end })
+end
 
 local function path_of(path)
   return root .. path
@@ -45,10 +70,14 @@ local function get(url)
   return body
 end
 
+function recv(url)
+  local ok, body = pcall(get, url)
+  if not ok then return false, ("Could not download '%s': %s"):format(url, body) end
+  return body
+end
+
 local function get_json(target)
-  local answer, _, fault = json.decode((get(modules.hel.URL .. target)))
-  assert(answer, fault)
-  return answer.data
+  return json:decode(get(hel.URL .. target)).data
 end
 
 -- Fields ------------------------------------------------------------------------------------------------------------
@@ -106,17 +135,26 @@ local function fits(version, range)
   return true
 end
 
+function semver.Spec(range)
+  for item in range:gmatch("[^,]+") do
+    if item ~= "*" and not item:match("^[<>=!^~]*%d[%w.+-]*$") then
+      error("Invalid requirement specification: " .. item, 0)
+    end
+  end
+  return { match = function(_, version) return fits(version, range) end, text = range }
+end
+
 -- Return the highest version in the range, and its data, from the response to GET packages/NAME.
-local function select_version(package, range)
+local function select_version(package, spec)
   local best, data
   local versions = field(package, "versions", "table")
   for _, number in ipairs(sorted(versions)) do
     local version = version_of(number)
-    if fits(version, range) and (not best or compare(best, version) < 0) then best, data = version, versions[number] end
+    if spec:match(version) and (not best or compare(best, version) < 0) then best, data = version, versions[number] end
   end
-  assert(best, "No candidate for version specification '" .. range .. "' found!")
+  assert(best, "No candidate for version specification '" .. spec.text .. "' found!")
   for url, file in pairs(field(data, "files", "table")) do
-    assert(url:match("^http://"))
+    assert(url:match("^https?://"))
     assert(field(file, "path", "string"):match("^/.*[^/]$"))
     assert(type(file.dir) == "string" and type(file.name) == "string", "older clients read dir and name")
   end
@@ -143,24 +181,39 @@ local function installed(name)
   if not file then return nil end
   local content = file:read("*a")
   file:close()
-  return json.decode(content)
+  return dkjson.decode(content)
 end
 
-local function install(name, version, data)
-  print("Installing '" .. name .. "@" .. version.text .. "'...")
-  for _, url in ipairs(sorted(data.files)) do write(data.files[url].path, get(url)) end
-  write(DIST .. name, json.encode({ name = name, version = version.text }))
+-- The chosen version of a package, with its files as a list.
+function hel:parsePackageJSON(package, spec)
+  local version, data = select_version(package, spec)
+  local files = {}
+  for _, url in ipairs(sorted(data.files)) do files[#files + 1] = { url = url, path = data.files[url].path } end
+  return { name = field(package, "name", "string"), version = version.text, files = files, depends = data.depends }
+end
+
+local function install(package)
+  print("Installing '" .. package.name .. "@" .. package.version .. "'...")
+  for _, file in ipairs(package.files) do write(file.path, try(recv(file.url))) end
+  write(DIST .. package.name, dkjson.encode({ name = package.name, version = package.version }))
 end
 
 -- Plan the dependencies first; optional ones are installed like required ones.
-local function resolve(name, range, plan)
-  local manifest = installed(name)
-  if plan[name] or (manifest and fits(version_of(manifest.version), range)) then return end
-  plan[name] = true
-  local package = get_json("packages/" .. name)
-  local version, data = select_version(package, range)
-  for _, dependency in ipairs(sorted(data.depends)) do resolve(dependency, data.depends[dependency].version, plan) end
-  plan[#plan + 1] = function() install(field(package, "name", "string"), version, data) end
+function hel:resolveDependencies(packages, planned, result)
+  planned, result = planned or {}, result or {}
+  for _, wanted in ipairs(packages) do
+    local manifest = installed(wanted.name)
+    if not planned[wanted.name] and not (manifest and wanted.version:match(version_of(manifest.version))) then
+      planned[wanted.name] = true
+      local package = self:parsePackageJSON(get_json("packages/" .. wanted.name), wanted.version)
+      for _, name in ipairs(sorted(package.depends)) do
+        local range = semver.Spec(package.depends[name].version)
+        self:resolveDependencies({ { name = name, version = range } }, planned, result)
+      end
+      result[#result + 1] = package
+    end
+  end
+  return result
 end
 
 -- Commands ----------------------------------------------------------------------------------------------------------
@@ -186,9 +239,9 @@ local function search(more, ...)
   print(found .. " found")
 end
 
-function commands.search(...)
+hel.search = public(function(_, ...)
   search("", ...)
-end
+end)
 
 -- hpm has no such command. It shows what the pages of other servers cost.
 commands["search-whole"] = function(...)
@@ -197,7 +250,7 @@ end
 
 function commands.info(name, range)
   local package = get_json("packages/" .. name)
-  local version, data = select_version(package, range or "*")
+  local version, data = select_version(package, semver.Spec(range or "*"))
   local stats = field(package, "stats", "table")
   local date = field(stats, "date", "table")
   print(field(package, "name", "string"), field(package, "description", "string"), field(package, "license", "string"))
@@ -206,20 +259,28 @@ function commands.info(name, range)
   print(field(date, "created", "string"), field(date, "last-updated", "string"))
 end
 
-function commands.install(...)
-  local plan = {}
-  for _, wanted in ipairs({ ... }) do
-    local name, range = wanted:match("^([^@]+)@?(.*)$")
-    resolve(name, range ~= "" and range or "*", plan)
+-- hpm loses the range: `match or word` is one value.
+hel.install = public(function(self, ...)
+  local packages = {}
+  for number, word in ipairs({ ... }) do
+    packages[number] = { name = word:match("^(.+)@.+$") or word, version = semver.Spec("*") }
   end
-  for _, step in ipairs(plan) do step() end
-end
+  for _, package in ipairs(self:resolveDependencies(packages)) do install(package) end
+end)
 
 function commands.upgrade(...)
   for _, name in ipairs({ ... }) do
-    local version, data = select_version(get_json("packages/" .. name), "*")
-    if compare(version_of(installed(name).version), version) < 0 then install(name, version, data) end
+    local package = hel:parsePackageJSON(get_json("packages/" .. name), semver.Spec("*"))
+    if compare(version_of(installed(name).version), version_of(package.version)) < 0 then install(package) end
   end
+end
+
+function commands.search(...)
+  hel:search(...)
+end
+
+function commands.install(...)
+  hel:install(...)
 end
 
 local list = io.popen("ls '" .. path_of("/etc/hpm/module/") .. "'*.lua 2>/dev/null")

@@ -132,7 +132,7 @@ def test_get_counts_a_download_and_head_does_not(client: Client, store: Any) -> 
     assert dict(counts.totals()) == {f"file#alice/{SHA256}": 2}
 
 
-def test_a_packages_downloads_are_the_downloads_of_its_owners_files(client: Client, create: Create, store: Any) -> None:
+def test_a_package_counts_installs_of_its_owners_files(client: Client, create: Create, store: Any) -> None:
     store()
     create(package("mine", owners=["ALICE"], versions=of("/bin/x", URL)))
     create(package("theirs", owners=["bob"], versions=of("/bin/x", URL)))
@@ -143,6 +143,37 @@ def test_a_packages_downloads_are_the_downloads_of_its_owners_files(client: Clie
     found = {one["name"]: one["stats"]["downloads"] for one in client.get("/packages").json["data"]["list"]}
     assert found == {"mine": 3, "theirs": 0, "twice": 3}
     assert client.get("/packages/mine").json["data"]["stats"]["downloads"] == 3
+
+
+def test_an_install_counts_once_for_all_files_and_versions(client: Client, create: Create, store: Any) -> None:
+    shared, first, second, moved = (store(b"%d" % number).json["data"]["url"] for number in range(4))
+    versions = {
+        "1.0.0": [shared, first, moved + "?path=/a", moved + "?path=/b"],
+        "1.1.0": [shared, second, "http://example.com/x"],
+        "2.0.0": [shared],
+        "3.0.0": [first],
+    }
+    installed = {"1.0.0": 2, "1.1.0": 3, "2.0.0": 0, "3.0.0": 0}
+    files = {
+        number: {"files": {url: {"path": f"/{place}"} for place, url in enumerate(urls)}, "depends": {}}
+        for number, urls in versions.items()
+    }
+    create(package("three", owners=["alice"], versions={number: files[number] for number in ("1.0.0", "1.1.0")}))
+    create(package("less", owners=["alice"], versions={number: files[number] for number in ("1.0.0", "2.0.0")}))
+    create(
+        package(
+            "outside", owners=["alice"], versions={"1": {"files": {"http://x.org/": {"path": "/x"}}, "depends": {}}}
+        )
+    )
+    for number, times in installed.items():
+        for url in versions[number] * times:
+            if url.startswith("http://moonbase.test"):
+                path, _, query = url.removeprefix("http://moonbase.test").partition("?")
+                client.get(path, query=query)
+    counts.counters.publish()
+    listed = client.get("/packages", query={"sort": "-downloads"}).json["data"]["list"]
+    found = {one["name"]: one["stats"]["downloads"] for one in listed}
+    assert found == {"three": 5, "less": 5, "outside": 0}
 
 
 def test_a_package_shows_the_sha256_of_a_stored_file(client: Client, create: Create, store: Any) -> None:
@@ -179,17 +210,70 @@ def test_a_wrong_sha256_is_rejected(create: Create, sha256: object, message: str
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", ".hidden", "a/b", "a b", "é", "a\n", "x" * 101, "<script>", "a?b", "%2e", "a\\b", 'a"b']
+    "name", ["", ".", "..", "a/b", "a b", "é", "a\n", "x" * 101, "<script>", "a?b", "%2e", "a\\b", 'a"b']
 )
 def test_an_invalid_file_name_is_rejected(store: Any, name: str) -> None:
     reply = store(name=name)
-    message = "The name of a file has 1 to 100 letters, digits, dots, underscores and hyphens, and no dot at the start."
+    message = "The name of a file has 1 to 100 letters, digits and characters of . _ ~ + @ = , -"
     assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
     assert usage() == []
 
 
-def test_an_empty_file_is_rejected(store: Any) -> None:
-    assert store(b"").json == refusal(400, "The file is empty.", logged_in=True)
+@pytest.mark.parametrize(
+    "name", [".shrc", "a.b.c", "README", "x.tar.gz", "logo.nfp", "lib++.lua", "a~1", "...", "v=1,2"]
+)
+def test_any_extension_is_stored_and_served(client: Client, store: Any, name: str) -> None:
+    reply = store(name=name)
+    assert (reply.status, reply.json["data"]["url"]) == (201, URL.replace("program.lua", name))
+    assert client.get(PATH.replace("program.lua", name)).body == CODE
+
+
+def test_an_empty_file_is_stored_and_takes_a_block(client: Client, store: Any) -> None:
+    reply = store(b"", name="empty.cfg")
+    assert (reply.status, reply.json["data"]["size"]) == (201, 0)
+    answer = client.get(reply.json["data"]["url"].removeprefix("http://moonbase.test"))
+    assert (answer.status, answer.body) == (200, b"")
+    assert usage() == [4096]
+
+
+def test_equal_bytes_at_two_places_have_a_url_each(client: Client, create: Create, session: dict[str, str]) -> None:
+    places = {"/usr/lib/a/init.lua": "/usr/lib/a/init.lua", "usr/lib/b c/init.lua": "/usr/lib/b c/init.lua"}
+    files = {}
+    for given, normal in places.items():
+        reply = client.post("/hel/files", query={"path": given}, body=CODE, headers=session)
+        url = URL.replace("program", "init") + "?path=" + normal.replace(" ", "%20")
+        assert (reply.json["data"]["url"], reply.json["data"]["name"]) == (url, "init.lua")
+        files[url] = {"path": normal}
+    assert create(package(owners=["alice"], versions={"1": {"files": files, "depends": {}}})).status == 201
+    shown = client.get("/packages/thing").json["data"]["versions"]["1.0.0"]["files"]
+    assert {url: (file["path"], file["sha256"]) for url, file in shown.items()} == {
+        url: (file["path"], SHA256) for url, file in files.items()
+    }
+    for url in files:
+        path, _, query = url.removeprefix("http://moonbase.test").partition("?")
+        assert client.get(path, query=query).body == CODE
+    reply = client.request("DELETE", PATH, headers=session)
+    assert (reply.status, reply.json["message"]) == (409, "The package thing uses this file.")
+
+
+@pytest.mark.parametrize("place", ["", "/", "/a/", "a\\b", "/a\n", "/" + "x" * 501])
+def test_an_invalid_place_is_rejected(client: Client, session: dict[str, str], place: str) -> None:
+    reply = client.post("/hel/files", query={"path": place, "name": "x"}, body=CODE, headers=session)
+    assert reply.status == 400
+    assert usage() == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_two_files_with_one_url_are_rejected(
+    client: Client, create: Create, session: dict[str, str], method: str
+) -> None:
+    create(package("old", owners=["alice"]))
+    body = f'{{"versions": {{"1": {{"files": {{"{URL}": {{"path": "/a"}}, "{URL}": {{"path": "/b"}}}}}}}}}}'
+    reply = client.request(
+        method, "/packages" + ("/old" if method == "PATCH" else ""), body=body.encode(), headers=session
+    )
+    message = f"Bad value {URL!r} is there twice in the data you provided."
+    assert (reply.status, reply.json) == (400, refusal(400, message, logged_in=True))
 
 
 @pytest.mark.parametrize("content", [b"\x1bLua\x53\x00", b"\x1bLJ\x02", b"#!/bin/lua\n\x1bLua\x53\x00"])

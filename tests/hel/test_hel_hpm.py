@@ -49,7 +49,7 @@ class Author:
 
 @dataclass
 class Machine:
-    """An OpenComputers machine with hpm, configured for the server by its one-line module file."""
+    """An OpenComputers machine with hpm, configured for the server by its module file."""
 
     root: Path
 
@@ -61,11 +61,11 @@ class Machine:
         return done.stdout.splitlines()
 
     @staticmethod
-    def of(author: Author, root: Path) -> "Machine":
-        """A machine with the module file of the author's server."""
+    def of(author: Author, root: Path, without: str = "") -> "Machine":
+        """A machine with the module file of the author's server, without these mends."""
         modules = root / "etc/hpm/module"
         modules.mkdir(parents=True)
-        with urlopen(author.server.url + "/hel/module", timeout=20) as answer:
+        with urlopen(f"{author.server.url}/hel/module?without={without}", timeout=20) as answer:
             (modules / "moonbase.lua").write_bytes(answer.read())
         return Machine(root)
 
@@ -86,6 +86,7 @@ def author(server: Server) -> Author:
     author.publish("app", {"1.0": author.version("app", "1.0", lib="^1")}, description="Many colours, Long ago")
     author.publish("broken", {"1.0": author.version("broken", "1.0", missing="*")})
     author.publish("empty", {})
+    author.publish("core", {}, short_description="Реактор «ядро» R&D 100% +1 #1 a=b", description="A reactor core.")
     for number in range(25):
         author.publish(f"filler-{number}", {}, short_description=f"Number {number} of Many", tags=["a b"])
     return author
@@ -96,29 +97,42 @@ def machine(author: Author, tmp_path: Path) -> Machine:
     return Machine.of(author, tmp_path)
 
 
+@pytest.fixture
+def plain(author: Author, tmp_path: Path) -> Machine:
+    """A machine whose hpm is as it was."""
+    return Machine.of(author, tmp_path, without="search,install,files")
+
+
 def test_a_search_without_words_lists_all_packages(machine: Machine) -> None:
     found = machine.hpm("search")
-    assert found[-1] == "29 found"
-    assert [line.split(":")[0] for line in found[:5]] == ["lib", "app", "broken", "empty", "filler-0"]
+    assert len(found) == 30
+    assert [line.split(":")[0] for line in found[:5]] == ["lib", "app", "broken", "empty", "core"]
 
 
 def test_a_search_for_one_word_finds_matches(machine: Machine) -> None:
-    assert machine.hpm("search", "Number 7") == ["filler-7: Number 7 of Many", "1 found"]
-    assert machine.hpm("search", "many")[-1] == "26 found"
+    assert machine.hpm("search", "Number 7") == ["filler-7: Number 7 of Many"]
+    assert len(machine.hpm("search", "many")) == 26
 
 
-def test_a_search_for_two_words_sends_raw_blanks_and_finds_both(machine: Machine) -> None:
-    assert machine.hpm("search", "many", "Long ago") == ["app: The short description.", "1 found"]
-    assert machine.hpm("search", "many", "nowhere") == ["0 found"]
+def test_a_search_for_two_words_finds_both(machine: Machine) -> None:
+    assert machine.hpm("search", "many", "Long ago") == ["app: The short description."]
+    assert machine.hpm("search", "many", "nowhere") == ["No packages found."]
+    assert len(machine.hpm("search", "Number", "of Many")) == 25
 
 
-def test_a_search_pages_with_raw_blanks(machine: Machine) -> None:
-    assert machine.hpm("search", "Number", "of Many")[-1] == "25 found"
+def test_a_search_without_the_mend_sends_raw_blanks(plain: Machine) -> None:
+    assert plain.hpm("search", "many", "Long ago") == ["app: The short description.", "1 found"]
+    assert plain.hpm("search", "Number", "of Many")[-1] == "25 found"
+
+
+@pytest.mark.parametrize("word", ["Реактор", "R&D", "100% +1", "#1", "a=b", "ядро"])
+def test_a_search_finds_every_word_by_the_encoded_query(machine: Machine, word: str) -> None:
+    assert machine.hpm("search", word, "reactor core") == ["core: Реактор «ядро» R&D 100% +1 #1 a=b"]
 
 
 @pytest.mark.parametrize("word", ["é", "100%", "a+b", "#1", "<x>", "{|}", "\\", "`^`", "'"])
-def test_a_search_for_special_characters_finds_nothing(machine: Machine, word: str) -> None:
-    assert machine.hpm("search", word, "and more") == ["0 found"]
+def test_a_search_for_special_characters_finds_nothing(plain: Machine, word: str) -> None:
+    assert plain.hpm("search", word, "and more") == ["0 found"]
 
 
 @pytest.fixture(scope="module")
@@ -136,8 +150,10 @@ def full_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Author]:
 
 def test_a_search_fits_the_memory_of_a_machine_in_the_game(full_server: Author, tmp_path: Path) -> None:
     machine = Machine.of(full_server, tmp_path)
-    assert machine.hpm("search", memory=150)[-1] == "20 found"
-    assert machine.hpm("search", "program", "Faster", memory=150)[-1] == "20 found"
+    assert len(machine.hpm("search", memory=170)) == 20
+    assert len(machine.hpm("search", "program", "Faster", memory=170)) == 20
+    plain = Machine.of(full_server, tmp_path / "plain", without="search,install,files")
+    assert plain.hpm("search", memory=150)[-1] == "20 found"
 
 
 def test_the_same_search_in_whole_pages_needs_ten_times_as_much(full_server: Author, tmp_path: Path) -> None:
@@ -162,11 +178,36 @@ def test_an_install_includes_dependencies_and_their_files(machine: Machine) -> N
 
 
 def test_an_upgrade_installs_the_newest_version(machine: Machine) -> None:
-    machine.hpm("install", "lib@1.2.0")
+    assert machine.hpm("install", "lib@1.2.0") == ["Installing 'lib@1.2.0'..."]
     assert machine.content_of("lib") == "return 'lib 1.2'\n"
     assert machine.hpm("upgrade", "lib") == ["Installing 'lib@2.0.0'..."]
     assert machine.content_of("lib") == "return 'lib 2.0'\n"
     assert machine.hpm("upgrade", "lib") == []
+
+
+def test_an_install_without_the_mend_ignores_the_range(plain: Machine) -> None:
+    assert plain.hpm("install", "lib@1.2.0") == ["Installing 'lib@2.0.0'..."]
+
+
+def test_an_install_with_ranges_uses_them_for_the_named_packages_only(machine: Machine) -> None:
+    assert machine.hpm("install", "app@1.0", "lib@^1") == ["Installing 'lib@1.10.0'...", "Installing 'app@1.0.0'..."]
+    assert machine.hpm("install", "lib@latest") == [
+        "error: Could not parse the version specification: Invalid requirement specification: latest"
+    ]
+
+
+def test_files_of_the_server_come_from_the_address_of_the_module(machine: Machine, author: Author) -> None:
+    version = author.version("secure", "1.0")
+    files = {url.replace("http:", "https:"): file for url, file in version["files"].items()}
+    author.publish("secure", {"1.0": {**version, "files": files}})
+    assert machine.hpm("install", "secure") == ["Installing 'secure@1.0.0'..."]
+    assert machine.content_of("secure") == "return 'secure 1.0'\n"
+
+
+def test_files_of_other_servers_keep_their_address(machine: Machine, author: Author) -> None:
+    url = author.server.url.replace("http:", "https:").replace("127.0.0.1", "127.0.0.10") + "/x"
+    author.publish("elsewhere", {"1.0": {"files": {url: {"path": "/x"}}, "depends": {}}})
+    assert machine.hpm("install", "elsewhere")[-1].startswith(f"error: Could not download '{url}'")
 
 
 def test_a_new_version_can_be_installed_at_once(machine: Machine, author: Author) -> None:

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from chalicelib import settings
-from chalicelib.hel import counts
+from chalicelib.hel import counts, search
 from tests.client import Client
 from tests.hel.builders import Create, expected_package, list_packages, package, refusal
 
@@ -128,16 +128,29 @@ def test_nothing_is_compressed_without_accept_encoding(client: Client, create: C
 @pytest.mark.parametrize(
     ("base_url", "line"),
     [
-        ("", 'modules.hel.URL = "http://moonbase.test/"\n'),
-        ("https://hel.example.org/api/", 'modules.hel.URL = "https://hel.example.org/api/"\n'),
-        ('http://x"\\\n..os.exit()..é', 'modules.hel.URL = "http://x\\034\\092\\010..os.exit()..\\195\\169/"\n'),
+        ("", 'hel.URL = "http://moonbase.test/"'),
+        ("http://hel.example.org/api/", 'hel.URL = "http://hel.example.org/api/"'),
+        ("https://hel.example.org/api/", 'hel.URL = "http://moonbase.test/api/"'),
+        ('http://x"\\\n..os.exit()..é', 'hel.URL = "http://x\\034\\092\\010..os.exit()..\\195\\169/"'),
     ],
 )
-def test_the_module_file_configures_hpm_for_this_server(client: Client, base_url: str, line: str) -> None:
+def test_the_module_file_configures_hpm_for_the_address_of_the_request(
+    client: Client, base_url: str, line: str
+) -> None:
     with settings.override(base_url=base_url):
         reply = client.get("/hel/module")
-    assert (reply.status, reply.body.decode()) == (200, line)
-    assert reply.header("content-type") == "text/plain; charset=utf-8"
+    lines = reply.body.decode().splitlines()
+    assert (reply.status, lines[3]) == (200, line)
+    assert lines[1] == "local mends = { search = true, install = true, files = true }"
+    assert (reply.header("content-type"), reply.header("cache-control")) == ("text/plain; charset=utf-8", "no-store")
+
+
+def test_mends_of_the_module_file_can_be_off(client: Client) -> None:
+    reply = client.get("/hel/module", query={"without": "search,files"})
+    assert "local mends = { search = false, install = true, files = false }\n" in reply.body.decode()
+    reply = client.get("/hel/module", query={"without": "more"})
+    message = "There is no mend more: there are search, install, files."
+    assert (reply.status, reply.json) == (400, refusal(400, message))
 
 
 def numbered(*numbers: str) -> dict[str, Any]:
@@ -247,3 +260,33 @@ def test_two_thousand_versions_are_accepted_and_found(client: Client, create: Cr
     one = client.get("/packages", query={"file_name": "x"})
     assert one.status == 200
     assert len(json.loads(client.get("/packages/thing").body)["data"]["versions"]) == 2000
+
+
+def test_a_slim_list_has_only_the_wanted_fields(client: Client, create: Create) -> None:
+    for name in ("a", "b", "c"):
+        create(package(name, description="x" * 8000))
+    reply = client.get("/packages", query={"fields": "name,short_description", "limit": 2})
+    short = "The short description."
+    assert reply.json["data"] == {
+        "offset": 0,
+        "total": 3,
+        "sent": 2,
+        "truncated": True,
+        "list": [{"name": name, "short_description": short} for name in ("a", "b")],
+    }
+    whole = client.get("/packages", query={"limit": 1}).json["data"]["list"]
+    assert client.get("/packages", query={"limit": 1, "fields": ",".join(search.FIELDS)}).json["data"]["list"] == whole
+    assert set(whole[0]) == set(search.FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (["name,nothing"], "A package has no field nothing."),
+        ([""], "No values given for fields."),
+        (["name", "tags"], "Too many values (1 expected, got 2)."),
+    ],
+)
+def test_a_list_of_unknown_fields_is_rejected(client: Client, value: list[str], message: str) -> None:
+    reply = client.get("/packages", query={"fields": value})
+    assert (reply.status, reply.json) == (400, refusal(400, message))
