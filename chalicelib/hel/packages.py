@@ -35,7 +35,7 @@ def get(name: str) -> tuple[Entry[PackageEntry], int]:
 
 
 def by_day(name: str) -> dict[str, dict[str, int] | None]:
-    """The views of a package and the downloads of its files on each day before today; None for too many files.
+    """The views and the installs of a package on each day before today; None for too many files that count installs.
 
     Raises NotFound.
     """
