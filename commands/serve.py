@@ -63,6 +63,11 @@ def _networks(ctx: click.Context, option: click.Parameter, value: str) -> tuple[
 @click.option("--tls-cert", type=_FILE, help="Serve https: the certificate followed by its intermediates, PEM.")
 @click.option("--tls-key", type=_FILE, help="The certificate's key, PEM. SIGHUP reloads both files.")
 @click.option(
+    "--http-port",
+    type=click.IntRange(0, 65535),
+    help="With TLS: serve http on this port too, for computers in games that have no https.",
+)
+@click.option(
     "--trusted-proxies",
     default="",
     callback=_networks,
@@ -85,6 +90,7 @@ def serve(
     workers: int,
     tls_cert: Path | None,
     tls_key: Path | None,
+    http_port: int | None,
     trusted_proxies: tuple[str, ...],
     dns_port: int,
     dns_host: tuple[str, ...],
@@ -108,6 +114,8 @@ def serve(
         raise click.UsageError("mails contain links: with MOONBASE_SMTP_URL, set --base-url or MOONBASE_MAIL_BASE_URL")
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key need each other")
+    if http_port is not None and tls_cert is None:
+        raise click.UsageError("--http-port is for a server with TLS: without --tls-cert, --port serves http")
     if tls_cert and tls_key:
         check_tls(tls_cert, tls_key)
     new = is_new(data)
@@ -127,7 +135,9 @@ def serve(
     )
     self_test.warn()
     dns = [_listen_for_dns(each, dns_port) for each in dns_host or (host,)] if dns_port else []
-    listener = listen(config)  # after everything else that can fail: the connections of waiting clients would be reset
+    # After everything else that can fail: the connections of waiting clients would be reset.
+    listener = listen(config)
+    plain = listen(config, http_port) if http_port is not None else None
     if dns:
         _serve_dns(data, dns)
     name = f"[{host}]" if ":" in host else host
@@ -137,7 +147,7 @@ def serve(
         [_WELCOME, _NEW if new else "", _STEPS, _LUAROCKS_STEPS if registry.current().offers("luarocks") else ""]
     )
     click.echo(json.dumps(started) if ctx.obj["as_json"] else text.format(command=COMMAND, **started))
-    run(config, listener)
+    run(config, listener, plain)
 
 
 def _listen_for_dns(host: str, port: int) -> "Sockets":

@@ -7,7 +7,7 @@ import resource
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -37,6 +37,17 @@ MAX_FILES = 65536  # open files of a process
 log = logging.getLogger("moonbase.server")
 
 
+class ServerConfig(Config):
+    """uvicorn's configuration, with ports that are served without TLS next to one with it."""
+
+    plain_ports: frozenset[int] = frozenset()
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
+        """Return the factory of a worker's event loop."""
+        make = super().get_loop_factory()
+        return partial(_make_loop, make, self.plain_ports) if make and self.plain_ports else make
+
+
 def configure(
     app_factory: str | Callable[[], Answer],
     *,
@@ -53,7 +64,7 @@ def configure(
     tls_cert: str | Path | None = None,
     tls_key: str | Path | None = None,
     log_config: dict[str, Any] | None = LOGGING,
-) -> Config:
+) -> ServerConfig:
     """Return the configuration for `serve`.
 
     `app_factory` creates the function that answers events, once per worker: a callable or "module:name". `threads` is
@@ -62,7 +73,7 @@ def configure(
     connection, `grace` for running requests at shutdown.
     X-Forwarded-For and -Proto are accepted only from `trusted_proxies` (addresses or networks).
     """
-    return Config(
+    return ServerConfig(
         partial(
             _make_gateway,
             app_factory,
@@ -92,6 +103,19 @@ def configure(
     )
 
 
+def _make_loop(make: Callable[[], asyncio.AbstractEventLoop], plain_ports: Set[int]) -> asyncio.AbstractEventLoop:
+    """An event loop that opens these ports without TLS: uvicorn opens all ports with the same `ssl`."""
+    loop = make()
+    create = loop.create_server
+
+    def create_server(protocol: Any, *, sock: socket.socket, ssl: ssl.SSLContext | None, backlog: int) -> Any:
+        is_plain = sock.getsockname()[1] in plain_ports
+        return create(protocol, sock=sock, ssl=None if is_plain else ssl, backlog=backlog)
+
+    loop.create_server = create_server  # type: ignore[method-assign, assignment]
+    return loop
+
+
 class Supervisor(Multiprocess):
     """uvicorn's supervisor, which notices at once that a worker died during a health check."""
 
@@ -102,13 +126,15 @@ class Supervisor(Multiprocess):
         super().keep_subprocess_alive()
 
 
-def serve(config: Config, listener: socket.socket) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, finish the running requests, and exit with code 0.
+def serve(config: ServerConfig, listener: socket.socket, plain: socket.socket | None = None) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, finish the running requests, and exit with code 0. `plain` has no TLS.
 
     A supervisor restarts a worker that dies, and all workers at SIGHUP, also if there is only one.
     """
     _raise_file_limit()
-    supervisor = Supervisor(config, [listener])
+    if plain:
+        config.plain_ports = frozenset({plain.getsockname()[1]})
+    supervisor = Supervisor(config, [listener, plain] if plain else [listener])
     supervisor.run()
     failed = any(worker.exitcode == STARTUP_FAILURE for worker in supervisor.processes)
     sys.exit(STARTUP_FAILURE if failed else 0)
@@ -122,21 +148,23 @@ def check_tls(cert: Path, key: Path) -> None:
         raise ValueError(f"{cert} and {key} are not a certificate and its key in PEM, without a password") from None
 
 
-def listen(config: Config) -> socket.socket:
-    """Open the port. Clients that connect before a worker is ready wait instead of failing. Raises OSError."""
+def listen(config: Config, plain_port: int | None = None) -> socket.socket:
+    """Open the port, or another one that has no TLS. Raises OSError.
+
+    Clients that connect before a worker is ready wait instead of failing.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    port = config.port if plain_port is None else plain_port
     try:
-        listener = socket.create_server((config.host, config.port), family=family, backlog=config.backlog)
+        listener = socket.create_server((config.host, port), family=family, backlog=config.backlog)
     except OSError as problem:
-        raise OSError(
-            f"cannot listen on {config.host} port {config.port}: {os.strerror(problem.errno or 0)}"
-        ) from problem
+        raise OSError(f"cannot listen on {config.host} port {port}: {os.strerror(problem.errno or 0)}") from problem
     # Connections inherit the option. asyncio does not set it, because the socket's protocol number is 0.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # Limits the kernel's buffer of unsent data. By default it accepts megabytes and then nothing until a slow client
     # has read most of them, so that a slow client could not be distinguished from a stopped one.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT)
-    scheme = "https" if config.is_ssl else "http"
+    scheme = "https" if config.is_ssl and plain_port is None else "http"
     log.info("listening on %s://%s:%d", scheme, config.host, listener.getsockname()[1])
     return listener
 

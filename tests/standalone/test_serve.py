@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.ports import free_port
 from tests.servers import MOONBASE, moonbase, rock, serving
 from tests.standalone.test_gateway import self_signed
 
@@ -68,6 +69,25 @@ def test_tls_uses_a_renewed_certificate_after_sighup(tmp_path: Path) -> None:
             time.sleep(0.2)
         server.process.terminate()
         assert server.process.wait(30) == 0
+
+
+def test_http_and_https_are_served_at_once(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    self_signed(cert, key)
+    plain = free_port()
+    options = ("--tls-cert", str(cert), "--tls-key", str(key), "--http-port", str(plain), "--workers", "2")
+    with serving(tmp_path / "data", *options, scheme="https") as server:
+        address = f"localhost:{server.url.rpartition(':')[2]}"
+        context = ssl.create_default_context(cafile=str(cert))
+        with urllib.request.urlopen(f"https://{address}/hel/module", timeout=30, context=context) as answer:
+            assert f'hel.URL = "https://{address}/"' in answer.read().decode()
+        for _ in range(4):
+            with urllib.request.urlopen(f"http://localhost:{plain}/hel/module", timeout=30) as answer:
+                assert f'hel.URL = "http://localhost:{plain}/"' in answer.read().decode()
+        server.process.terminate()
+        assert server.process.wait(30) == 0
+    message = "--http-port is for a server with TLS: without --tls-cert, --port serves http"
+    assert message in startup_error(tmp_path / "data", "--http-port", "0")
 
 
 def test_only_a_trusted_proxy_can_set_the_client_address(tmp_path: Path) -> None:
