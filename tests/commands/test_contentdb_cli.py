@@ -21,6 +21,25 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def test_the_queue_and_its_decisions_have_commands(reviewed: Path) -> None:
+    (waiting,) = moonbase(reviewed, "queue")
+    assert {name: waiting[name] for name in ("service", "type", "title", "author")} == {
+        "service": "Luanti ContentDB",
+        "type": "review",
+        "title": "Alice/doors: A title",
+        "author": "spammer",
+    }
+    number = waiting["path"].split("/")[-2]
+    assert moonbase(reviewed, "contentdb", "review", "refuse", number, "--reason", "No links.") is None
+    assert moonbase(reviewed, "queue") == []
+    refused = moonbase(reviewed, "contentdb", "package", "request-changes", "Alice/doors", "--reason", "Too loud.")
+    assert refused["state"] == "CHANGES_NEEDED"
+    comments = moonbase(reviewed, "contentdb", "comments", "Alice/doors")
+    assert [(one["author"], one["step"], one["comment"]) for one in comments] == [
+        (None, "request-changes", "Too loud.")
+    ]
+
+
 @pytest.fixture
 def reviewed(tmp_path: Path) -> Path:
     """An installation with three reviews, one of them pending."""

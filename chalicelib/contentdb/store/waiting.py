@@ -75,11 +75,11 @@ def drop(writes: Transaction, thing: str, number: int) -> None:
 
 
 def changes_of(package: Package, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The attribute that remembers an edit since the last approval, or during a review; empty if nobody reviews it.
+    """The attribute that remembers an edit since the last approval or the first submission; empty for a new draft.
 
     A field keeps its value of the beginning; one that returns to it is no change any more.
     """
-    if not package.approved_at and package.state != "READY_FOR_REVIEW":
+    if not (package.approved_at or package.submitted_at):
         return {}
     changed = dict(package.changed or {})
     for name, value in fields.items():
