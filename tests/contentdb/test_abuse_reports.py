@@ -8,6 +8,7 @@ from chalicelib.core.notifications import inbox
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import member, refusal, token
+from tests.worlds import both_worlds
 
 REPORTS = "/api/reports/"
 SPAM = {
@@ -22,6 +23,7 @@ def report(client: Client, account: Account, **changes: Any) -> Reply:
     return client.post(REPORTS, json={**SPAM, **changes}, headers=token(account))
 
 
+@both_worlds
 def test_editors_get_a_report_and_its_author_the_answer(client: Client, alice: Account) -> None:
     editor, approver = member("erin", "EDITOR"), member("carol", "APPROVER")
     made = report(client, alice).json["report"]

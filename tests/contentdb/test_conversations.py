@@ -9,6 +9,7 @@ from chalicelib.core.notifications import inbox
 from chalicelib.core.tables import Account
 from tests.client import Client, Reply
 from tests.contentdb.builders import draft, member, published, refusal, token
+from tests.worlds import both_worlds
 
 LAMPS = "/api/packages/Alice/lamps/"
 APPROVAL = f"{LAMPS}comments/"
@@ -102,6 +103,7 @@ def test_either_side_and_approvers_close_a_conversation(
     assert say(client, path, dave).status == 200
 
 
+@both_worlds
 def test_authors_and_moderators_delete_comments(client: Client, alice: Account, bob: Account, review: str) -> None:
     path = f"{review}comments/"
     numbers = [say(client, path, account).json["comment"]["id"] for account in (alice, bob)]
@@ -120,6 +122,7 @@ def test_the_game_shows_the_number_of_comments(client: Client, alice: Account, r
     assert "<u>1 comment, 0 helpful, 0 unhelpful</u>" in shown
 
 
+@both_worlds
 def test_a_deleted_review_takes_its_comments_with_it(client: Client, alice: Account, bob: Account, review: str) -> None:
     say(client, f"{review}comments/", alice)
     assert client.request("DELETE", review, headers=token(bob)).status == 200

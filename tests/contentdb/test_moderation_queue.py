@@ -19,6 +19,7 @@ from chalicelib.core.tables import Account
 from chalicelib.web import queues
 from tests.client import Client, Reply
 from tests.contentdb.builders import change, draft, member, published, refusal, release, screenshot, token
+from tests.worlds import both_worlds
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LAMPS = "/api/packages/Alice/lamps/"
@@ -175,6 +176,7 @@ def test_only_approvers_see_the_queue(client: Client, alice: Account) -> None:
     assert queue.pending(Caller(alice, credentials.create(alice, "contentdb")[0])) == []
 
 
+@both_worlds
 def test_a_package_that_is_deleted_waits_no_more(client: Client, alice: Account, carol: Account) -> None:
     states.apply("submit", "Alice", "lamps")
     states.apply("delete", "Alice", "lamps")

@@ -13,6 +13,7 @@ from chalicelib.core.notifications import inbox
 from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import draft, member, published, token
+from tests.worlds import both_worlds
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -39,6 +40,7 @@ def promoted(after: timedelta) -> list[str]:
     return [name for name in names if accounts.named(name).rank == "MEMBER"]
 
 
+@both_worlds
 @pytest.mark.usefixtures("newcomers")
 def test_a_new_member_with_an_approved_work_is_a_member_after_a_week() -> None:
     assert promoted(timedelta(days=6, hours=23)) == []
