@@ -23,6 +23,11 @@ def key(request: Request) -> Caller:
     """
     if not _accepts_json(request):
         raise Forbidden("Invalid 'Accept' header")
+    return text_key(request)
+
+
+def text_key(request: Request) -> Caller:
+    """The same for requests whose answer is text, with any Accept header."""
     if request.basic is None:
         raise _unknown()
     user, secret = request.basic
@@ -65,4 +70,5 @@ def _unknown() -> Unauthenticated:
 
 KEY = Scheme("e-mail address and key", key)
 KEY_IN_PATH = Scheme("key in the path", key_in_path)
+TEXT_KEY = Scheme("e-mail address and key, for text", text_key)
 ZONE_OWNER = Permission("owner of the zone")

@@ -5,6 +5,7 @@ from chalicelib.core.caller import Caller
 from chalicelib.luadns import (
     auth,
     bulk,
+    dyndns,
     engines,
     history,
     inputs,
@@ -235,3 +236,9 @@ def import_zone(request: Request, caller: Caller) -> Response:
     )
     found = zonefile.load(Owner.of(caller), zone_id, text, if_match, replace=replace, most=request.most_items)
     return wire.render_changed(*found)
+
+
+@service.route("GET", dyndns.PATH, auth.TEXT_KEY, scope="zone:", permission=OWN, writes=True)
+def update_addresses(request: Request, caller: Caller) -> Response:
+    """Set the addresses of hosts by dyndns2."""
+    return dyndns.render(dyndns.update(Owner.of(caller), dyndns.parse(request)))

@@ -27,6 +27,7 @@ _PHRASES = {
     "record.create": "{actor} created a record of {zone}",
     "record.update": "{actor} changed a record of {zone}",
     "record.delete": "{actor} deleted a record of {zone}",
+    "record.dynamic-address": "{actor} set the address of {name}",
     "record.create_many": "{actor} created records of {zone}",
     "record.set_many": "{actor} set records of {zone}",
     "record.delete_many": "{actor} deleted records of {zone}",
@@ -38,7 +39,7 @@ luadns = Slice(
     no_events="zones are published by DNS, and have a journal of their own",
     service=service,
     routes=(routes, git_routes),
-    paths=("/v1", "/notifications"),
+    paths=("/v1", "/notifications", "/nic"),
     tables=(Table(LuaDnsItem, areas=(AREA,), blobs_of=journal.blobs_of, sealed=frozenset({"sealed"})),),
     jobs=(
         JobHandler(journal.APPLY, journal.apply_stored),

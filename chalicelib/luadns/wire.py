@@ -10,7 +10,7 @@ from chalicelib import settings
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.identity import accounts
-from chalicelib.luadns import auth, engines, inputs, paging, record_json, records, secondaries, versions
+from chalicelib.luadns import auth, dyndns, engines, inputs, paging, record_json, records, secondaries, versions
 from chalicelib.luadns.engines import DsRecord
 from chalicelib.luadns.history import Difference
 from chalicelib.luadns.paging import Page
@@ -185,6 +185,8 @@ def render_error(request: Request, error: CoreError) -> Response:
     headers = headers_of(error)
     if status == 401:
         headers.append(("WWW-Authenticate", 'Basic realm="Authorization Required"'))
+    if dyndns.is_for(request):
+        return dyndns.render([dyndns.word_of(error)], 200 if status == 400 else status, headers)
     if limit := error.detail.get("limit"):
         headers += _rate_headers(limit, 0, error.detail["reset"])
     body: dict[str, Any] = {"status": _TITLES[status], "request_id": request.id, "message": _message(error, status)}

@@ -36,6 +36,9 @@ SCHEMES: dict[tuple[str, str], Meaning] = {
     ("contentdb", "token"): Meaning({"bearer": "contentdb"}, required=True, strict=True, without=("banned",)),
     ("contentdb", "token or none"): Meaning({"bearer": "contentdb"}, strict=True, without=("banned",)),
     ("contentdb", "token for pending ones"): _OPEN,  # the matrix does not ask for pending ones
+    ("luadns", "e-mail address and key, for text"): Meaning(
+        {"basic": "luadns"}, required=True, strict=True, without=("API disabled",)
+    ),
     ("luadns", "e-mail address and key"): Meaning(
         {"basic": "luadns"}, required=True, strict=True, without=("API disabled",)
     ),
