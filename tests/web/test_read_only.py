@@ -15,6 +15,7 @@ from chalicelib.core.declaration import Declaration, JobHandler
 from chalicelib.core.errors import Conflict, Invalid
 from chalicelib.core.storage import Transaction
 from chalicelib.core.tables import ReadOnlyMode
+from chalicelib.luadns import dyndns
 from chalicelib.web.route import Route
 from chalicelib.web.slice import Slice
 from tests.client import BROWSER, Client
@@ -56,7 +57,10 @@ def test_every_route_that_writes_is_refused_in_its_envelope(client: Client) -> N
     for name, route in WRITING:
         reply = client.request(route.method, path_of(route))
         assert (reply.status, reply.header("retry-after")) == (503, "60"), route.path
-        assert ENVELOPES[name](reply.json), (route.path, reply.body)
+        if route.path == dyndns.PATH:
+            assert reply.body == b"911\n"  # the protocol's word for "later"
+        else:
+            assert ENVELOPES[name](reply.json), (route.path, reply.body)
 
 
 @pytest.mark.usefixtures("closed")
