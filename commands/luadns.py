@@ -79,7 +79,9 @@ def sync(zone: str) -> dict[str, Any]:
 
 @luadns.command()
 @click.argument("zone")
-@click.option("--format", "form", type=click.Choice(["bind", "lua"]), default="bind", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["bind", "lua"]), default="bind", show_default=True, help="Of the file."
+)
 @click.pass_context
 def export(ctx: click.Context, zone: str, form: str) -> dict[str, Any] | None:
     """Print ZONE as a BIND zone file, or as a zone file in Lua, which `luadns build` reads."""

@@ -157,9 +157,7 @@ def test_a_repository_without_zones_removes_nothing(dns: LuaDns, repository: Git
     repository.push({FILE: A_RECORD})
     built(dns)
     repository.push({FILE: None, "README.md": "x"})
-    assert messages(built(dns, {"prune": True})) == [
-        "There are no zone files at the top of the repository, such as example.com.lua."
-    ]
+    assert messages(built(dns, {"prune": True})) == ["There are no zone files at the top, such as example.com.lua."]
     assert records(dns) == [("www.example.com.", "A", "192.0.2.1")]
 
 

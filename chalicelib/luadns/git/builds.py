@@ -63,8 +63,6 @@ def _build(owner: Owner, repository: Repository, build: Build) -> list[ZonePlan]
     _require_newer(repository, build, fetched)
     files = sources.of_zip(fetched.content, f"{_PREFIX}/")
     found = sources.of_files(files)
-    if not found:
-        raise Invalid("There are no zone files at the top of the repository, such as example.com.lua.")
     choices = Choices("prune" in build.choices, "adopt" in build.choices)
     plans = plan.make(owner, found, choices, seconds=_PLAN_SECONDS)
     publishing.publish(owner, plans)

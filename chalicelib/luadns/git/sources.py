@@ -92,6 +92,8 @@ def of_files(files: Files) -> list[ZoneSource]:
                     raise Faulty(Fault(file, None, f"the zone {source.zone} is made by {first.file} already"))
         except Faulty as error:
             faults += error.faults
+    if not (found or faults):
+        faults.append(Fault(None, None, "There are no zone files at the top, such as example.com.lua."))
     if faults:
         raise Faulty(*faults)
     return [found[zone] for zone in sorted(found)]
