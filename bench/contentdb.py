@@ -7,17 +7,19 @@ The original, Flask on PostgreSQL with two gunicorn workers, was measured with 3
 
 import argparse
 import random
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from bench.servers import busy, filled, serving
 
-# path, requests/s of the original (0: not measured), the factor that is our aim
+# path, requests/s of the original (0: not measured), the factor that is our aim; see `path_of`
 REQUESTS: dict[str, tuple[str, float, int]] = {
     "whole list": ("/api/packages/", 4.2, 50),
     "client's list": (
@@ -27,14 +29,14 @@ REQUESTS: dict[str, tuple[str, float, int]] = {
         50,
     ),
     "search": ("/api/packages/?q=iron&type=mod&fmt=keys", 113, 10),
-    "search, new words": ("/api/packages/?q=iron+{n}&type=mod&fmt=keys", 113, 10),
+    "search, new words": ("/api/packages/?q={word}+{word}+{word}&type=mod&fmt=keys", 113, 10),
     "one package": ("/api/packages/author7/iron_7/", 134, 5),
     "updates": ("/api/updates/", 86, 20),
     "dependencies": ("/api/packages/author7/iron_7/dependencies/?only_hard=1", 92, 5),
     "200 reviews": ("/api/packages/author7/iron_7/reviews/", 0, 0),
     "reviews in the game": ("/api/packages/author7/iron_7/for-client/reviews/?formspec_version=9", 0, 0),
     "all reviews": ("/api/reviews/", 0, 0),
-    "all reviews, searched": ("/api/reviews/?q=iron+{n}&rating=5", 0, 0),
+    "all reviews, searched": ("/api/reviews/?q={word}+{word}&rating=5", 0, 0),
     "scores": ("/api/scores/", 0.6, 100),
     "homepage": ("/api/homepage/", 0, 0),
     "for-client": ("/api/packages/author7/iron_7/for-client/?formspec_version=8&include_images=false", 0, 0),
@@ -42,8 +44,9 @@ REQUESTS: dict[str, tuple[str, float, int]] = {
     "statistics of a user": ("/api/users/author7/stats/", 0, 0),
     "of a prolific user": ("/api/users/prolific/stats/", 0, 0),
     "statistics of all": ("/api/package_stats/", 0, 0),
-    "topics": ("/api/topics/?q=iron+{n}", 0, 0),
+    "topics": ("/api/topics/?q={word}+{digits}", 0, 0),
 }
+_EMPTY = 120  # bytes: a response that is longer lists something
 _AGENT = "Luanti/5.17.1 (Linux/6.1 x86_64)"
 _MONTHS = 24  # of statistics
 _WORDS = "iron copper stone wood magic tree farm train light water cave sword armor food dungeon boat car sign door"
@@ -63,9 +66,18 @@ def main() -> None:
             filled("bench.contentdb", data, packages)
             with serving(data) as server:
                 for name, (path, original, aim) in REQUESTS.items():
-                    load = server.load(path, options.seconds, User_Agent=_AGENT)
+                    load = server.load(partial(path_of, path), options.seconds, User_Agent=_AGENT)
+                    if load.size < _EMPTY:
+                        raise SystemExit(f"{name}: every response is empty")
                     row = f"{packages:>8}  {name:<20} {load.rate:>8.0f} {load.cpu:>7.2f} {load.size:>8}"
                     print(row, f"{original:>8} {load.rate / original:>5.0f}x  {aim}x" if original else "", flush=True)
+
+
+def path_of(template: str) -> str:
+    """A path with a random word for each `{word}`, and digits for `{digits}`; some titles have them."""
+    words = _WORDS.split()
+    filled_in = re.sub("{word}", lambda _: random.choice(words), template)
+    return filled_in.replace("{digits}", str(random.randrange(100)))
 
 
 def fill(data: Path, count: int) -> None:
@@ -147,6 +159,12 @@ def author(number: int) -> str:
     return "prolific" if number % 6 == 5 else f"author{number % 300}"
 
 
+def name_of(number: int) -> str:
+    """The name of a package."""
+    words = _WORDS.split()
+    return f"{words[number % len(words)] if number != 7 else 'iron'}_{number}"
+
+
 def items(number: int) -> Iterator[object]:
     """The items of a package: itself, its counters, a release and a screenshot."""
     from chalicelib.contentdb.store import popularity
@@ -161,10 +179,9 @@ def items(number: int) -> Iterator[object]:
     )
 
     pick = random.Random(number)
-    words = _WORDS.split()
-    name = f"{words[number % len(words)] if number != 7 else 'iron'}_{number}"
+    words, name = _WORDS.split(), name_of(number)
     pk, moment = package_pk(number + 1), datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=number)
-    depends = [f"iron_{number - back}" for back in (7, 19) if number > back]
+    depends = [name_of(other) for other in (number - 1, number - 3) if other > 0 and other % 5]  # of mods
     yield Package(
         pk,
         "package",

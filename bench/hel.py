@@ -55,7 +55,7 @@ REQUESTS: dict[str, Callable[[int], str]] = {
     "list, each page": lambda number: f"/packages?offset={number * 20 % 1000}",
     "search": lambda _: "/packages?q=iron",
     "search, new words": lambda number: f"/packages?q=iron+{number}",
-    "search, newest first": lambda number: f"/packages?q=robot+{number % 50}&sort=-updated",
+    "search, newest first": lambda number: f"/packages?q=robot+{number % 20}&sort=-updated",
     "one package": lambda number: f"/packages/package-{number}",
     "index": lambda _: "/hel/index",
 }

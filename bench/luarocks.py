@@ -17,6 +17,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from bench.servers import Load, LoadConnection, MeasuredServer, busy, filled, request, serving
@@ -58,7 +59,7 @@ class Bench:
 
     def run(self, seconds: float) -> None:
         for path in MANIFESTS:
-            self._show_rate(f"GET {path}, warm", self._server.load(path, seconds))
+            self._show_rate(f"GET {path}, warm", self._server.load(partial(str, path), seconds))
         for path in MANIFESTS[:2]:
             published, after = self._publish_and_read(path)
             self._show_time(f"{path}, the first after a publish", after, self._after_publish)

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -36,11 +35,13 @@ class MeasuredServer:
     port: int
     process: "subprocess.Popen[bytes]"
 
-    def load(self, path: str, seconds: float, *, connections: int = 4, warm_up: float = 0.5, **headers: str) -> Load:
-        """GET a path repeatedly on all connections; `{n}` in it is replaced by a new random number each time."""
+    def load(
+        self, path: Callable[[], str], seconds: float, *, connections: int = 4, warm_up: float = 0.5, **headers: str
+    ) -> Load:
+        """GET a path repeatedly on all connections; `path` returns that of the next request."""
 
         def make(_: int) -> bytes:
-            return request("GET", path.replace("{n}", str(random.randrange(10**9))), **headers)
+            return request("GET", path(), **headers)
 
         self.repeat(make, warm_up, connections)
         return self.repeat(make, seconds, connections)

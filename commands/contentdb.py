@@ -6,6 +6,7 @@ import click
 
 from commands.contentdb_moderation import comments, report
 from commands.contentdb_people import collection, profile, review, screenshot, split
+from commands.contentdb_updates import updates
 
 
 @click.group()
@@ -89,6 +90,25 @@ def aliases(key: str, names: tuple[str, ...]) -> dict[str, Any]:
     return {"package": changed.key, "aliases": list(changed.aliases)}
 
 
+@package.command("webhook-token")
+@click.argument("key", metavar="AUTHOR/NAME")
+@click.option("--for", "username", help="The account whose releases it makes; default: the author.")
+def webhook_token(key: str, username: str | None) -> dict[str, Any]:
+    """Make a token with which a Git host signs webhooks of a package.
+
+    It is shown only now; a sealed copy is kept to verify signatures.
+    """
+    from chalicelib.contentdb.automation import hook_tokens
+    from chalicelib.contentdb.store import index
+    from chalicelib.contentdb.store.parts import load_parts
+    from chalicelib.core.identity import accounts
+
+    author, name = split(key)
+    parts = load_parts(index.find_id(index.catalogue.snapshot(), f"{author}/{name}"))
+    credential, secret = hook_tokens.create(accounts.named(username or author), parts)
+    return {"id": int(credential.id), "package": parts.package.key, "token": secret}
+
+
 def _step(step: str, help_: str) -> None:
     """Declare a command that moves a package to another state."""
 
@@ -141,5 +161,5 @@ def seed() -> dict[str, Any]:
     return dict(reference.seed())
 
 
-for group in (collection, comments, profile, report, review, screenshot):
+for group in (collection, comments, profile, report, review, screenshot, updates):
     contentdb.add_command(group)

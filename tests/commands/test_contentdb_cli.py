@@ -165,9 +165,45 @@ def test_reviews_are_listed_approved_and_deleted(reviewed: Path) -> None:
     assert moonbase(reviewed, "fsck")["faults"] == []
 
 
+def test_a_token_for_webhooks_is_made_for_a_maintainer(data: Path) -> None:
+    create(data, "Alice/hooked")
+    made = moonbase(data, "contentdb", "package", "webhook-token", "Alice/hooked")
+    assert made == {"id": made["id"], "package": "Alice/hooked", "token": made["token"]}
+    (listed,) = [row for row in moonbase(data, "key", "list", "Alice") if row["id"] == made["id"]]
+    assert (listed["scope"], listed["comment"]) == ("package:Alice/hooked", "Webhook of Alice/hooked")
+    failed = run(data, "contentdb", "package", "webhook-token", "Alice/hooked", "--for", "bob")
+    assert (failed.returncode, "You don't have permission to make releases" in failed.stderr) == (1, True)
+
+
 def test_reference_data_is_seeded_once(data: Path) -> None:
     assert moonbase(data, "contentdb", "seed")["tags"] == 58
     assert set(moonbase(data, "contentdb", "seed").values()) == {0}
+
+
+def test_the_detection_of_updates_is_set_listed_and_removed(data: Path) -> None:
+    create(data, "Alice/watched")
+    arguments = ("contentdb", "updates", "set", "Alice/watched", "--trigger", "commit", "--ref", "main", "--notify")
+    failed = run(data, *arguments)
+    assert (failed.returncode, "set its repo first" in failed.stderr) == (1, True)
+    key = moonbase(data, "key", "create", "Alice", "--service", "contentdb")["key"]
+    with serving(data) as server:
+        answer = requests.put(
+            f"{server.url}/api/packages/Alice/watched/",
+            json={"repo": "https://example.org/a/b"},
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=20,
+        )
+        assert answer.status_code == 200, answer.text
+    made = moonbase(data, *arguments)
+    state = ("package", "trigger", "ref", "make_release", "failures", "error")
+    assert [made[name] for name in state] == ["Alice/watched", "COMMIT", "main", False, 0, None]
+    assert moonbase(data, "contentdb", "updates", "list") == [made]
+    assert moonbase(data, "contentdb", "updates", "show", "Alice/watched") == made
+    assert moonbase(data, "contentdb", "updates", "list", "--failing") == []
+    moonbase(data, "contentdb", "updates", "check", "Alice/watched")
+    assert "contentdb-check-updates" in [job["name"] for job in moonbase(data, "jobs", "list")]
+    moonbase(data, "contentdb", "updates", "remove", "Alice/watched")
+    assert moonbase(data, "contentdb", "updates", "list") == []
 
 
 @pytest.mark.parametrize(

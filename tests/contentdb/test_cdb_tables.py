@@ -281,6 +281,6 @@ def test_the_schema_contains_the_reference_data(client: Client) -> None:
     texts = {"title", "name", "short_description", "long_description"}
     words = {"type", "dev_state", "ai_disclosure", "tags", "content_warnings", "license", "media_license"}
     links = {"repo", "website", "issue_tracker", "forum_url", "video_url", "donate_url", "translation_url"}
-    assert set(properties) == {*texts, *words, *links, "forums"}
+    assert set(properties) == {*texts, *words, *links, "forums", "game_support"}
     assert properties["tags"]["items"]["enumDescriptions"][0] == "128px+"
     assert properties["license"] == {"$ref": "#/$defs/license"}

@@ -1,8 +1,8 @@
-"""Luanti's text formats: `.conf`, parsed as the engine parses it, and `.tr`, checked as ContentDB checks it."""
+"""Luanti's text formats: `.conf` and `.po`, parsed as the engine parses them, and `.tr`, checked as by ContentDB."""
 
 import pytest
 
-from chalicelib.contentdb.releases import conf, translations
+from chalicelib.contentdb.releases import conf, gettext, translations
 from chalicelib.core.errors import Invalid
 
 
@@ -92,4 +92,46 @@ ORDER = "The arguments of a source are @1, @2 and so on, each once"
 def test_the_error_of_an_invalid_translation_file_contains_the_line(text: str, message: str) -> None:
     with pytest.raises(Invalid) as caught:
         translations.parse(text, "mymod")
+    assert caught.value.message == message
+
+
+HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ("", {}),
+        (HEADER, {}),
+        (HEADER + '\nmsgid "Hello"\nmsgstr "Hallo"\n', {"Hello": "Hallo"}),
+        ('\ufeffmsgid "A"\r\nmsgstr "B"', {"A": "B"}),
+        ('#: init.lua:3\nmsgid ""\n"Two "\n"parts"\nmsgstr "Zwei "\n"Teile"', {"Two parts": "Zwei Teile"}),
+        ('msgid "a\\n\\t\\"b\\""\nmsgstr "\\x41\\102\\\\"', {'a\n\t"b"': "AB\\"}),
+        ('msgctxt "mymod"\nmsgid "A"\nmsgstr "B"', {"A": "B"}),
+        ('msgctxt "other"\nmsgid "A"\nmsgstr "B"', {}),
+        ('#, fuzzy\nmsgid "A"\nmsgstr "B"\n\nmsgid "C"\nmsgstr "D"', {"C": "D"}),
+        ('msgid "C"\nmsgstr "D"\n#, c-format, fuzzy\nmsgid "A"\nmsgstr "B"', {"C": "D"}),
+        ('msgid "A"\nmsgstr ""\n', {}),
+        ('msgid "one"\nmsgid_plural "many"\nmsgstr[0] "eins"\nmsgstr[1] "viele"\nmsgid "A"\nmsgstr "B"', {"A": "B"}),
+        ('#~ msgid "old"\n#~ msgstr "alt"', {}),
+        ('msgid "A"\nmsgstr "B"\nmsgctxt "other"\nmsgid "C"\nmsgstr "D"\n', {"A": "B"}),
+    ],
+)
+def test_a_po_file_is_parsed(text: str, texts: dict[str, str]) -> None:
+    assert gettext.parse(text, "mymod") == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hello", "Line 1: Expected msgctxt, msgid or msgstr with a string"),
+        ('msgid "A"\nmsgstr "B" "C"', "Line 2: The string is not closed"),
+        ('msgid "A', "Line 1: Expected msgctxt, msgid or msgstr with a string"),
+        ('msgid "A"\n\n"B"', "Line 3: Unexpected string"),
+        ('"A"', "Line 1: Unexpected string"),
+    ],
+)
+def test_the_error_of_an_invalid_po_file_contains_the_line(text: str, message: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        gettext.parse(text, "mymod")
     assert caught.value.message == message

@@ -1,6 +1,7 @@
 """The check of a release: its effect on the package, its errors, and the clean-up after a failure."""
 
 import hashlib
+import json
 import struct
 from collections.abc import Callable
 from io import BytesIO
@@ -23,6 +24,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import change, draft, published, token
 from tests.contentdb.files import MOD, checked, pending_checks, released, upload, zipped
+from tests.contentdb.test_package_fields import VALUES
 from tests.worlds import embedded_only
 
 Check = Callable[..., str]
@@ -287,6 +289,47 @@ def test_cdb_json_edits_the_package(client: Client, bearer: dict[str, str]) -> N
     released(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": cdb}))
     value = entry("Alice/mymod")
     assert (value.title, value.license, value.tags) == ("From the zip", "ISC", ("building",))
+
+
+def test_cdb_json_sets_every_field_of_its_schema(client: Client, bearer: dict[str, str], bob: Account) -> None:
+    published("bob/sea", type="GAME")
+    draft("Alice/mymod")
+    fields = {**VALUES, "name": "mymod", "type": "MOD"}
+    assert set(fields) == set(client.get("/api/cdb_schema/").json["properties"])
+    released(client, "Alice/mymod", bearer, zipped({**MOD, ".cdb.json": json.dumps(fields)}))
+    shown = client.get("/api/packages/Alice/mymod/").json
+    shown["game_support"] = [
+        {"game": f"{row['game']['author']}/{row['game']['name']}", "supports": row["supports"]}
+        for row in shown["game_support"]
+    ]
+    shown["type"] = shown["type"].upper()
+    assert {name: shown[name] for name in fields} == fields
+
+
+def test_the_type_in_cdb_json_must_fit_the_content(error: Check) -> None:
+    message = "Whilst applying .cdb.json: Expected a game, found mod"
+    assert error(zipped({**MOD, ".cdb.json": '{"type": "GAME"}'})) == message
+
+
+def test_po_files_translate_the_title_and_the_description(client: Client, bearer: dict[str, str]) -> None:
+    draft("Alice/mymod")
+    files = {
+        **MOD,
+        "mod.conf": "name = mymod\ntitle = My Mod\ndescription = Adds things\n",
+        "locale/mymod.de.po": 'msgid "My Mod"\nmsgstr "Mein Mod"\n\nmsgid "Adds things"\nmsgstr "Mehr"\n',
+        "locale/mymod.fr.po": "broken",
+        "locale/other.it.po": 'msgid "My Mod"\nmsgstr "Di un altro"\n',
+    }
+    released(client, "Alice/mymod", bearer, zipped(files))
+    assert entry("Alice/mymod").translations == {
+        "de": {"title": "Mein Mod", "short_description": "Mehr"},
+        "fr": {},
+        "it": {},
+    }
+    (made,) = client.get("/api/packages/Alice/mymod/releases/").json
+    assert made["warnings"] == [
+        "Syntax error whilst reading /locale/mymod.fr.po: Line 1: Expected msgctxt, msgid or msgstr with a string"
+    ]
 
 
 def test_cdb_json_can_rename_a_draft(client: Client, bearer: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The list of all packages' reviews: filters, pages, order, and AWS calls."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -199,20 +200,63 @@ def many(request: pytest.FixtureRequest, alice: Account) -> int:
     return int(request.param)
 
 
-def test_the_list_costs_two_calls_and_one_per_hundred_reviews(client: Client, calls: list[str], many: int) -> None:
+def test_a_page_costs_two_calls_and_one_per_hundred_reviews_after_a_change(
+    client: Client, bob: Account, calls: list[str], many: int
+) -> None:
+    headers = token(bob)
     for query, more in (("", 1), ("n=200", 1 + (many > 100)), ("q=title+2&is_positive=true", 1), ("q=nothing", 0)):
-        client.get("/api/reviews/", query=query)
+        write(client, headers)
         calls.clear()
         assert client.get("/api/reviews/", query=query).status == 200
         assert calls == ["Query", "Query", *["BatchGetItem"] * more]
+        calls.clear()
+        assert client.get("/api/reviews/", query=query).status == 200
+        assert calls == ["Query", "Query"]
 
 
-@pytest.mark.parametrize(("path", "query"), [("reviews", ""), ("for-client/reviews", "formspec_version=7")])
-def test_a_packages_reviews_cost_two_calls(client: Client, calls: list[str], many: int, path: str, query: str) -> None:
-    path = f"/api/packages/Alice/lamps/{path}/"
-    client.get(path, query=query)
-    calls.clear()
-    assert (client.get(path, query=query).status, calls) == (200, ["Query", "Query"])
+def test_a_packages_reviews_cost_two_calls_and_one_after_a_change(
+    client: Client, bob: Account, calls: list[str], many: int
+) -> None:
+    write(client, token(bob))
+    for more in (1, 0):
+        calls.clear()
+        assert client.get("/api/packages/Alice/lamps/reviews/").status == 200
+        assert calls == ["Query", "Query", *["Query"] * more]
+
+
+def test_the_reviews_in_the_game_cost_two_calls(client: Client, calls: list[str], many: int) -> None:
+    for _ in range(2):
+        calls.clear()
+        path = "/api/packages/Alice/lamps/for-client/reviews/"
+        assert (client.get(path, query="formspec_version=7").status, calls) == (200, ["Query", "Query"])
+
+
+def test_a_cached_list_shows_every_change(client: Client, alice: Account, bob: Account) -> None:
+    published("Alice/lamps")
+    lamps, headers = "/api/packages/Alice/lamps/reviews/", token(bob)
+
+    def shown() -> list[tuple[Any, ...]]:
+        """What the three lists say about the review, which must agree."""
+        own = client.get(lamps).json
+        every = client.get("/api/reviews/").json["items"]
+        dialog = client.get("/api/packages/Alice/lamps/for-client/reviews/", query="formspec_version=7").json["body"]
+        assert [{**each, "package": None} for each in own] == [{**each, "package": None} for each in every]
+        for each in own:
+            assert each["comment"] in dialog
+            assert f"{each['votes']['helpful']} helpful" in dialog
+        return [(each["comment"], each["user"]["display_name"], each["votes"]["helpful"]) for each in own]
+
+    assert shown() == []
+    number = write(client, headers, comment="Some comment").json["review"]["thread"]["id"]
+    assert shown() == [("Some comment", "bob", 0)]
+    write(client, headers, comment="Another comment")  # the entry stays the same
+    assert shown() == [("Another comment", "bob", 0)]
+    client.request("PUT", f"{lamps}{number}/votes/", headers=token(alice), json={"is_helpful": True})
+    assert shown() == [("Another comment", "bob", 1)]
+    client.request("PUT", "/api/users/bob/", headers=headers, json={"display_name": "Bobby"})
+    assert shown() == [("Another comment", "Bobby", 1)]
+    client.request("DELETE", lamps, headers=headers)
+    assert shown() == []
 
 
 def test_the_cost_of_a_review_does_not_depend_on_their_number(

@@ -11,6 +11,7 @@ from chalicelib.core.tables import Account
 from tests.client import Client
 from tests.contentdb.builders import change, draft, names, published
 from tests.contentdb.files import MOD, checked, upload, zipped
+from tests.worlds import both_worlds
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +64,7 @@ def test_a_game_that_gains_a_mod_supports_its_dependents_in_lists_the_dialog_and
     assert [(row["game"]["name"], row["supports"]) for row in shown] == [("sea", True), ("sky", True)]
 
 
+@both_worlds
 def test_a_release_of_a_game_is_followed(client: Client, bearer: dict[str, str]) -> None:
     draft("Alice/isle", type="GAME")
     change("Alice/isle", state="APPROVED")

@@ -24,6 +24,7 @@ WRITES = [
 BODIES: dict[str, Any] = {
     "/maintainers": [],
     "/aliases": [],
+    "/update-detection": {"trigger": "TAG"},
     "/screenshots/order": [1],
     "/screenshots/cover-image": {"cover_image": 1},
     "/releases/new": {"title": "One", "method": "git"},

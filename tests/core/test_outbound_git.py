@@ -169,3 +169,36 @@ def test_a_server_that_does_not_answer_is_a_timeout(monkeypatch: pytest.MonkeyPa
 
 def test_the_worker_is_limited_to_one_gibibyte() -> None:
     assert git.FETCHER.limits.memory <= 1024 * 1024 * 1024
+
+
+def test_the_newest_commit_of_a_branch_is_found() -> None:
+    repo = git_server.repository()
+    first = git_server.commit(repo, MOD)
+    second = git_server.commit(repo, MOD, branch="dev")
+    with git_server.serving({"mod": repo}) as url:
+        assert git.newest(f"{url}/mod") == git.Newest(first, None, None)
+        assert git.newest(f"{url}/mod", branch="dev") == git.Newest(second, None, None)
+        with pytest.raises(Invalid, match="There is no branch x in the repository"):
+            git.newest(f"{url}/mod", branch="x")
+
+
+def test_the_newest_tag_is_the_one_that_was_created_last() -> None:
+    repo = git_server.repository()
+    first = git_server.commit(repo, MOD)
+    with git_server.serving({"mod": repo}) as url:
+        assert git.newest(f"{url}/mod", tags=True) is None
+        git_server.tag(repo, "v9", first)
+        git_server.tag(repo, "v10", first)  # of the same date: the higher number counts
+        assert git.newest(f"{url}/mod", tags=True) == git.Newest(first, "v10", "A tag")
+        later = git_server.commit(repo, {**MOD, "new": b""})
+        repo.refs[b"refs/tags/a"] = later.encode()  # without a message
+        repo.refs[b"refs/tags/files"] = repo[later.encode()].tree  # no tag of a commit
+        assert git.newest(f"{url}/mod", tags=True) == git.Newest(later, "a", None)
+
+
+def test_an_empty_repository_has_no_newest_commit() -> None:
+    with (
+        git_server.serving({"mod": git_server.repository()}) as url,
+        pytest.raises(Invalid, match="The repository is empty"),
+    ):
+        git.newest(f"{url}/mod")

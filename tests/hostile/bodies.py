@@ -309,6 +309,23 @@ _CONTENTS = {
     "URI": '10 1 "https://x"',
     "LOC": "x",
 }
+
+
+def _hook(random: Random, store: Store) -> Body:
+    """A push as a Git host reports it."""
+    where = {"full_name": "a/b", "html_url": "https://example.org/a/b", "web_url": "https://example.org/a/b"}
+    ref = random.choice(("refs/heads/main", "refs/tags/v1", "v1"))
+    return {
+        "event_name": random.choice(("push", "tag_push")),
+        "ref": ref,
+        "after": random.choice(("0" * 40, "a" * 40, "x")),
+        "checkout_sha": "b" * 40,
+        "ref_type": "tag",
+        "repository": where,
+        "project": where,
+    }
+
+
 _API = "/api/1/{key}"
 _PACKAGE = "/api/packages/{author}/{name}"
 _BODIES: dict[tuple[str, str], Make] = {
@@ -348,6 +365,10 @@ _BODIES: dict[tuple[str, str], Make] = {
         {"category": "spam", "title": "Too many links", "message": "In each review.", "url": "https://example.org"}
     ),
     ("POST", "/api/reports/{id}/close"): _json({"outcome": "no_action", "reason": "Not that bad."}),
+    **{("POST", f"/{host}/webhook"): _hook for host in ("github", "gitea", "forgejo", "gitlab")},
+    ("PUT", f"{_PACKAGE}/update-detection"): _json(
+        {"trigger": "COMMIT", "ref": "main", "make_release": False}, {"trigger": "TAG"}, {}
+    ),
     ("PUT", "/api/users/{username}"): _json(
         {"display_name": "Al", "website_url": "https://example.org", "connections": {"github": "x", "forums": None}}
     ),

@@ -4,6 +4,8 @@ A new route that declares an event needs a request here; one that declares neith
 """
 
 import hashlib
+import hmac
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from app import SLICES
+from chalicelib import settings
 from chalicelib.contentdb.service import service as contentdb
 from chalicelib.core import blobs, events, job_runner
 from chalicelib.core.registry import DeclarationError
@@ -22,7 +25,7 @@ from chalicelib.web.response import Response
 from chalicelib.web.route import ANONYMOUS, Leaves, LeavesNone, Route
 from chalicelib.web.service import Service
 from chalicelib.web.slice import Slice
-from tests import worlds
+from tests import git_server, worlds
 from tests.client import Client, Reply
 from tests.contentdb import builders
 from tests.contentdb.files import MOD, picture, zipped
@@ -100,6 +103,28 @@ def release(world: World) -> None:
     world("POST", f"{CDB}/releases/new", form={"title": "2.0"}, files=files)
     while job_runner.run_due():
         pass
+
+
+def hook(host: str) -> Case:
+    """Let a Git host report a push, with the token in a header or a signature."""
+
+    def case(world: World) -> None:
+        repo = git_server.repository()
+        files = {**MOD, "mod.conf": "name = lamps"}
+        commit = git_server.commit(repo, {path: content.encode() for path, content in files.items()})
+        with settings.override(outbound_networks=("127.0.0.1/32",)), git_server.serving({"mod": repo}) as url:
+            builders.change(f"{world.alice}/lamps", repo=f"{url}/mod")
+            secret = world("POST", f"{CDB}/webhook-tokens").json["token"]
+            data = {"event_name": "push", "ref": "refs/heads/main", "after": commit, "checkout_sha": commit}
+            where = {"full_name": "x", "html_url": f"{url}/mod", "web_url": f"{url}/mod"}
+            body = json.dumps({**data, "repository": where, "project": where}).encode()
+            signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
+            headers = {"X-GitHub-Event": "push", "X-Hub-Signature-256": f"sha256={signature}", "X-Gitlab-Token": secret}
+            assert world.client.post(f"/{host}/webhook/", body=body, headers=headers).json["success"]
+            while job_runner.run_due():
+                pass
+
+    return case
 
 
 def delete_release(world: World) -> None:
@@ -209,6 +234,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("DELETE", f"{CDB}/screenshots/{{id}}"): lambda world: world(
         "DELETE", f"{CDB}/screenshots/{{id}}", path=screenshot(world)
     ),
+    ("POST", "/github/webhook"): hook("github"),
+    ("POST", "/gitea/webhook"): hook("gitea"),
+    ("POST", "/forgejo/webhook"): hook("forgejo"),
+    ("POST", "/gitlab/webhook"): hook("gitlab"),
     ("PUT", f"{CDB}/reviews"): simple("PUT", f"{CDB}/reviews", ADMINISTRATOR, json=REVIEW),
     ("DELETE", f"{CDB}/reviews"): simple("DELETE", f"{CDB}/reviews", STRANGER),
     ("DELETE", f"{CDB}/reviews/{{id}}"): delete_review,

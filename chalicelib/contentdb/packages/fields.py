@@ -80,6 +80,18 @@ def _names(name: str, description: str, singular: str) -> Field:
     return Field(name, list, readers.names(name, singular), nullable=True, schema=schema)
 
 
+_GAMES = {
+    "description": "Games that the package supports or does not support, above what its .conf and dependencies say",
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "properties": {
+            "game": {"description": "author/name", "type": "string"},
+            "supports": {"type": "boolean"},
+        },
+        "required": ["game", "supports"],
+    },
+}
 _TOPIC = {"description": "Forum topic id", "type": ["integer", "null"], "minimum": 0}
 FIELDS = (
     Field("author"),
@@ -107,7 +119,9 @@ FIELDS = (
     _names("content_warnings", "Content warnings", "warning"),
     Field("provides"),
     Field("supports_all_games"),
-    Field("game_support", list, readers.games, nullable=True, shown=False),  # the JSON describes the games
+    Field(  # the JSON describes the games
+        "game_support", list, readers.games, nullable=True, shown=False, schema=lambda _: _GAMES
+    ),
     Field("downloads"),
 )
 BY_NAME = {field.name: field for field in FIELDS}

@@ -112,6 +112,9 @@ def _decision(
         if approved.id > newest:
             _update_package(package, found, writes, snapshot, actor.account_id)
         writes.update(approved, approved.assign(**changes), unchanged)
+        if parts.update_check and fetched.commit:  # the package is up to date
+            current = parts.update_check.assign(outdated_at=None, last_commit=fetched.commit)
+            writes.update(parts.update_check, current)
         tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
         published = EventFile(str(approved.file), hashlib.sha256(fetched.content).hexdigest(), len(fetched.content))
         history.announce(
@@ -139,7 +142,7 @@ def _update_package(
         "optional_depends": found.optional_depends,
         "translations": found.translations or None,
     }
-    changed = _cdb_fields(package, found.cdb, snapshot, account_id)
+    changed = _cdb_fields(package, found, snapshot, account_id)
     before, remembered = package.key, waiting.changes_of(package, changed)
     for name, value in changed.items():
         setattr(package, name, value)
@@ -149,15 +152,20 @@ def _update_package(
     writes.update(package, package.assign(**{**changed, **fields, **remembered}))
 
 
-def _cdb_fields(package: Package, text: str | None, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:
-    """The changes by the release's `.cdb.json`, as if its creator had sent it by PUT. Raises Invalid."""
-    if text is None:
+def _cdb_fields(package: Package, found: Content, snapshot: ContentDbSnapshot, account_id: int) -> edits.Fields:
+    """The changes by the release's `.cdb.json`, as if its creator had sent it by PUT. Raises Invalid.
+
+    A changed type must fit the content.
+    """
+    if found.cdb is None:
         return {}
     try:
-        data = orjson.loads(text)
+        data = orjson.loads(found.cdb)
         if not isinstance(data, dict):
             raise Invalid("Expected a JSON object")
-        return edits.decide(accounts.get(account_id), package, data, snapshot)
+        fields = edits.decide(accounts.get(account_id), package, data, snapshot)
+        content.check_kind(found.kind, fields.get("type", package.type))
+        return fields
     except orjson.JSONDecodeError as error:
         raise Invalid(f"Whilst applying .cdb.json: {error}") from None
     except CoreError as error:

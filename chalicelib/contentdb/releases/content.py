@@ -79,8 +79,7 @@ def read(root: Folder, package_type: str, name: str, languages: Container[str], 
     """
     root = _descend(root)
     kind = kind_of(root)
-    if kind not in _KINDS[package_type]:
-        raise Invalid(f"Expected a {_WANTED[package_type]}, found {kind}")
+    check_kind(kind, package_type)
     if not approved and not any(_LICENSE.fullmatch(file) for file in root.files):
         raise Invalid(
             "Please provide a license file: LICENSE.txt, LICENSE.md or COPYING.txt, in the folder of the content"
@@ -101,6 +100,12 @@ def read(root: Folder, package_type: str, name: str, languages: Container[str], 
     _check_numbers(content)
     _check_mods(content)
     return content
+
+
+def check_kind(kind: str, package_type: str) -> None:
+    """Raise Invalid unless a package of this type can have content of this kind."""
+    if kind not in _KINDS[package_type]:
+        raise Invalid(f"Expected a {_WANTED[package_type]}, found {kind}")
 
 
 def kind_of(folder: Folder) -> str:

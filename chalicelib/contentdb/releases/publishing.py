@@ -29,7 +29,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 class NewRelease:
     """A requested release: from a zip, or from the package's Git repository if `filename` is None.
 
-    `named`: whether the request has a name; otherwise the title is used.
+    `named`: whether the request has a name; otherwise the title is used. `automatic`: it was made for a commit, by a
+    webhook or by the detection of updates; there is one such release of a commit, and any name is accepted.
     """
 
     name: str
@@ -41,6 +42,7 @@ class NewRelease:
     filename: str | None = None
     content: bytes = b""
     slot: str | None = None  # the upload slot of the content
+    automatic: bool = False
 
 
 def require_may_approve(caller: Caller, package: Package) -> None:
@@ -116,7 +118,7 @@ def delete(caller: Caller, author: str, name: str, release_id: int) -> None:
 
 def free_names_and_file(writes: Transaction, release: Release) -> list[str]:
     """Free a release's name, title and file; return the blobs to delete after the commit."""
-    for claim in _claims(release):
+    for claim in _claims(release, automatic=release.commit_hash is not None):
         stored = ReleaseName.find(claim.pk, claim.sk)
         if stored and stored.release_id == release.id:
             writes.delete(stored, ReleaseName.release_id == release.id)
@@ -142,9 +144,9 @@ def _create(caller: Caller, package: Package, wanted: NewRelease, file: PublicFi
     writes = Transaction()
     release.task_id = tasks.begin(writes)
     writes.create(release)
-    for claim, text in zip(_claims(release), ("name", "title"), strict=True):
+    for claim in _claims(release, automatic=wanted.automatic):
         if wanted.named:
-            writes.create(claim, _taken(text))
+            writes.create(claim, _taken(claim.sk.partition("#")[0]))
         else:
             writes.put(claim)  # the API's own examples repeat the same title without a name
     if file:
@@ -174,7 +176,7 @@ def _check_names(parts: Parts, wanted: NewRelease) -> None:
         raise _taken("name")
     if wanted.named and any(release.title == wanted.title for release in others):
         raise _taken("title")
-    if settings.current().contentdb_strict_names and not _STRICT_NAME.fullmatch(wanted.name):
+    if settings.current().contentdb_strict_names and not wanted.automatic and not _STRICT_NAME.fullmatch(wanted.name):
         raise Forbidden("Release name must be in the form 1.2.3, v1.2.3, or 2025-02-01")
 
 
@@ -192,10 +194,13 @@ def _check_source(package: Package, wanted: NewRelease) -> None:
         raise Invalid(f"The zip file is larger than {settings.current().contentdb_max_upload} bytes")
 
 
-def _claims(release: Release) -> Iterator[ReleaseName]:
+def _claims(release: Release, *, automatic: bool) -> Iterator[ReleaseName]:
+    """The claims of a release's name and title; an automatic release of a known commit claims that too."""
     pk = f"release-names#{int(release.package_id)}"
     yield ReleaseName(pk, f"name#{release.name}", release_id=release.id)
     yield ReleaseName(pk, f"title#{release.title}", release_id=release.id)
+    if automatic and release.commit_hash:
+        yield ReleaseName(pk, f"commit#{release.commit_hash}", release_id=release.id)
 
 
 def _taken(field: str) -> Forbidden:

@@ -1,13 +1,17 @@
-"""Luanti's translation files: `locale/TEXTDOMAIN.LANGUAGE.tr`, checked by the rules of the original ContentDB."""
+"""Luanti's translation files, `locale/TEXTDOMAIN.LANGUAGE.tr` and `.po`.
+
+The former are checked by the rules of the original ContentDB. Errors in the latter are warnings, as in the game.
+"""
 
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
+from chalicelib.contentdb.releases import gettext
 from chalicelib.contentdb.releases.archive import Folder
 from chalicelib.core.errors import Invalid
 
-_FILE = re.compile(r"(?P<domain>.+)\.(?P<language>[A-Za-z]{2,3}(_[A-Za-z]{2,4})?)\.tr")
+_FILE = re.compile(r"(?P<domain>.+)\.(?P<language>[A-Za-z]{2,3}(_[A-Za-z]{2,4})?)\.(?P<format>tr|po)")
 _TEXTDOMAIN = "# textdomain:"  # exactly; Luanti reads other spellings as comments
 _ESCAPES = {"=": "=", "@": "@", "n": "\n", "\n": "\n"}
 _ORIGINAL = "en"  # the language of the sources; a file in it changes nothing
@@ -15,7 +19,7 @@ _ORIGINAL = "en"  # the language of the sources; a file in it changes nothing
 
 @dataclass(frozen=True)
 class Translation:
-    """A .tr file: its language such as `de` or `pt_BR`, and its translations by the English texts.
+    """A file: its language such as `de` or `pt_BR`, and its translations by the English texts.
 
     A file of another text domain has no texts, and a warning if it has an error.
     """
@@ -28,7 +32,7 @@ class Translation:
 def read(root: Folder, domain: str, languages: Container[str]) -> Iterator[Translation]:
     """The translations in all `locale` folders, in these languages, except in hidden folders.
 
-    Raises Invalid for an error in a file of the text domain `domain`. Other files belong to mods of other authors.
+    Raises Invalid for an error in a .tr file of the text domain `domain`. Other files belong to mods of other authors.
     """
     for name, folder in sorted(root.folders.items()):
         if not name.startswith("."):
@@ -43,19 +47,19 @@ def _in_locale(locale: Folder, domain: str, languages: Container[str]) -> Iterat
             continue
         language, is_own = match["language"], match["domain"] == domain and match["language"] != _ORIGINAL
         try:
-            texts = _texts(locale, name, match["domain"])
+            texts = _texts(locale, name, match)
         except Invalid as error:
-            if is_own:
+            if is_own and match["format"] == "tr":
                 raise
             yield Translation(language, warning=error.message)
         else:
             yield Translation(language, texts if is_own else {})
 
 
-def _texts(locale: Folder, name: str, domain: str) -> dict[str, str]:
+def _texts(locale: Folder, name: str, match: re.Match[str]) -> dict[str, str]:
     text = locale.text(name) or ""
     try:
-        return parse(text, domain)
+        return (parse if match["format"] == "tr" else gettext.parse)(text, match["domain"])
     except Invalid as error:
         raise Invalid(f"Syntax error whilst reading /{locale.path_of(name)}: {error.message}") from None
 

@@ -1,16 +1,18 @@
 """The catalogue of reviews, and their lookup.
 
 Its entries have the fields by which lists filter; comments and votes are only in the items. A page reads the items that
-it shows, a package's reviews are in one partition, and a vote changes no entry. See docs/decisions/0015-reviews.md.
+it shows, and a package's reviews are in one partition. Every change of a review, and every vote, is a change of the
+catalogue: `cached` keeps what was rendered until the next one. See docs/decisions/0015-reviews.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
-from chalicelib.contentdb.entry import ReviewEntry
+from chalicelib.contentdb.entry import ContentDbSnapshot, ReviewEntry
 from chalicelib.contentdb.store.tables import ContentDbItem, Review, reviews_pk
 from chalicelib.core.catalogues.catalogue import Catalogue
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
+from chalicelib.web.encoding import CachedBody
 
 
 def entities() -> Iterator[tuple[str, ReviewEntry]]:
@@ -57,12 +59,27 @@ def find(package_id: int, account_id: int) -> Review | None:
 
 def get(package_id: int, number: int) -> Review:
     """A review of a package by its id; raises NotFound."""
-    entry = catalogue.snapshot().entries.get(str(number))
+    return get_in(catalogue.snapshot(), package_id, number)
+
+
+def get_in(snapshot: Snapshot[ReviewEntry], package_id: int, number: int) -> Review:
+    """A review of a package by its id, looked up in a snapshot; raises NotFound."""
+    entry = snapshot.entries.get(str(number))
     if entry and entry.value.package == package_id:
         review = find(package_id, entry.value.author_id)
         if review and review.id == number:
             return review
     raise NotFound("Review not found")
+
+
+def cached(packages: ContentDbSnapshot, name: Hashable, build: Callable[[Snapshot[ReviewEntry]], bytes]) -> CachedBody:
+    """The JSON that `build` makes of reviews and packages, cached until one of them changes; `name` tells it apart."""
+
+    def make(reviews: Snapshot[ReviewEntry]) -> CachedBody:
+        return CachedBody(build(reviews))
+
+    snapshot = catalogue.snapshot()
+    return snapshot.lru_cached((packages.sequence, name), make, lambda body: 2 * body.size)
 
 
 def of_package(package_id: int) -> list[Review]:

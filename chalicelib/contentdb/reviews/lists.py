@@ -1,7 +1,6 @@
 """The pages of all packages' reviews."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, ReviewEntry
 from chalicelib.contentdb.reviews import index as review_index
@@ -10,7 +9,9 @@ from chalicelib.contentdb.reviews.counts import RATINGS
 from chalicelib.contentdb.store import index, paging
 from chalicelib.contentdb.store.arguments import Arguments
 from chalicelib.core.catalogues.snapshots import Entry, Snapshot, Value
+from chalicelib.web.encoding import CachedBody
 from chalicelib.web.request import Request
+from chalicelib.web.response import canonical_json
 
 PAGE = 100
 LARGEST_PAGE = 200
@@ -18,20 +19,25 @@ Test = Callable[[ReviewEntry, PackageEntry], bool]
 _FILTERS = ("author", "for_user", "rating", "is_positive", "q", "approved")
 
 
-def page(request: Request, snapshot: ContentDbSnapshot) -> dict[str, Any]:
-    """The page of reviews that match a query, newest first; `snapshot` is that of the packages."""
+def page(request: Request, snapshot: ContentDbSnapshot) -> CachedBody:
+    """The page of reviews that match a query, newest first, as JSON; `snapshot` is that of the packages."""
     arguments = Arguments(request, (*_FILTERS, "page", "n", "num"))
     arguments.choice("rating", [str(rating) for rating in sorted(RATINGS)])
-    packages = index.by_id(snapshot)
+    packages, base = index.by_id(snapshot), request.base_url
 
     def show(entries: Sequence[Entry[ReviewEntry]]) -> list[Value]:
         return [
-            review_wire.render_with_package(snapshot, review, packages[int(review.package_id)].value, request.base_url)
+            review_wire.render_with_package(snapshot, review, packages[int(review.package_id)].value, base)
             for review in review_index.read(entries)
         ]
 
-    found = _found(review_index.catalogue.snapshot(), snapshot, Arguments(request, _FILTERS))
-    return paging.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
+    def build(reviews: Snapshot[ReviewEntry]) -> bytes:
+        found = _found(reviews, snapshot, Arguments(request, _FILTERS))
+        page = paging.page_of(request, arguments, found, show, size=PAGE, most=LARGEST_PAGE)
+        return canonical_json(page) + b"\n"
+
+    query = tuple((name, *values) for name, values in request.query.items())  # it is in the URLs of other pages
+    return review_index.cached(snapshot, ("page", base, query), build)
 
 
 def _found(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from chalicelib.contentdb import auth, wire
-from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry
+from chalicelib.contentdb.entry import ContentDbSnapshot, PackageEntry, ReviewEntry
 from chalicelib.contentdb.packages import registry
 from chalicelib.contentdb.reviews import index as review_index
 from chalicelib.contentdb.reviews import lifecycle
@@ -13,10 +13,10 @@ from chalicelib.contentdb.reviews import wire as review_wire
 from chalicelib.contentdb.service import service
 from chalicelib.contentdb.store import index, permissions
 from chalicelib.core.caller import Caller
-from chalicelib.core.catalogues.snapshots import Entry
+from chalicelib.core.catalogues.snapshots import Entry, Snapshot
 from chalicelib.core.errors import NotFound
 from chalicelib.web.request import Request
-from chalicelib.web.response import Response
+from chalicelib.web.response import Response, canonical_json
 from chalicelib.web.route import (
     ANONYMOUS,
     NO_SECOND_FACTOR,
@@ -55,9 +55,15 @@ def _change(
 def list_of_package(request: Request) -> Response:
     """List."""
     snapshot, package = _package(request)
-    found = review_index.of_package(package.value.id)
-    rows = [review_wire.render(snapshot, review, package.value, request.base_url) for review in found]
-    return wire.render_large(request, rows)
+    base = request.base_url
+
+    def build(_: Snapshot[ReviewEntry]) -> bytes:
+        found = review_index.of_package(package.value.id)
+        rows = [review_wire.render(snapshot, review, package.value, base) for review in found]
+        return canonical_json(rows) + b"\n"
+
+    body = review_index.cached(snapshot, ("package", package.value.id, base), build)
+    return wire.render_cached(request, body, None)
 
 
 def _for_pending(request: Request) -> Caller | None:
@@ -76,7 +82,7 @@ _PENDING = Permission("any; pending ones: approver", _require_approver)
 @service.route("GET", "/api/reviews", Scheme("token for pending ones", _for_pending), permission=_PENDING)
 def list_all(request: Request, caller: Caller | None) -> Response:
     """List all reviews, in pages."""
-    return wire.render_large(request, review_lists.page(request, index.catalogue.snapshot()))
+    return wire.render_cached(request, review_lists.page(request, index.catalogue.snapshot()), None)
 
 
 @_change("PUT", f"{PACKAGE}/reviews", Permission("new member, not a maintainer"), Leaves("review", "publish", "change"))

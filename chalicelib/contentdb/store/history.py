@@ -15,6 +15,7 @@ PHRASES = {
     "package.maintainers": "{actor} set the maintainers of {package}: {maintainers}",
     "package.aliases": "{actor} set the aliases of {package}: {aliases}",
     "package.transfer": "{actor} transferred the package {package} to {to}",
+    "package.updates": "{actor} set how {package} is checked for updates: {trigger}",
     "package.submit": "{actor} submitted {package} for approval",
     "package.approve": "{actor} approved {package}",
     "package.request-changes": "{actor} requested changes of {package}",

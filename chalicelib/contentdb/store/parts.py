@@ -3,7 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from chalicelib.contentdb.store.tables import ContentDbItem, Counters, Package, Release, Screenshot, package_pk
+from chalicelib.contentdb.store.tables import (
+    ContentDbItem,
+    Counters,
+    HookToken,
+    Package,
+    Release,
+    Screenshot,
+    UpdateCheck,
+    package_pk,
+)
 from chalicelib.core.errors import NotFound
 
 
@@ -15,6 +24,8 @@ class Parts:
     counters: Counters
     releases: dict[int, Release] = field(default_factory=dict)
     screenshots: dict[int, Screenshot] = field(default_factory=dict)
+    hook_tokens: list[HookToken] = field(default_factory=list)
+    update_check: UpdateCheck | None = None
 
 
 def load_parts(package_id: int) -> Parts:
@@ -29,6 +40,7 @@ def gather(items: Iterable[ContentDbItem]) -> Parts | None:
     """The parts among the items of one partition; None without a package."""
     package, counters = None, None
     releases, screenshots = {}, {}
+    hook_tokens, update_check = [], None
     for item in items:
         if isinstance(item, Package):
             package = item
@@ -38,6 +50,11 @@ def gather(items: Iterable[ContentDbItem]) -> Parts | None:
             releases[int(item.id)] = item
         elif isinstance(item, Screenshot):
             screenshots[int(item.id)] = item
+        elif isinstance(item, HookToken):
+            hook_tokens.append(item)
+        elif isinstance(item, UpdateCheck):
+            update_check = item
     if package is None:
         return None
-    return Parts(package, counters or Counters(package.pk, "counters"), releases, screenshots)
+    counters = counters or Counters(package.pk, "counters")
+    return Parts(package, counters, releases, screenshots, hook_tokens, update_check)

@@ -125,7 +125,10 @@ class Release(ContentDbItem, discriminator="release"):
 
 
 class ReleaseName(ContentDbItem, discriminator="release-name"):
-    """The claim of a name or title of a release. `release-names#<package id>` / `name#...` or `title#...`."""
+    """The claim of a release's name or title, or of the commit of one that was made automatically.
+
+    `release-names#<package id>` / `name#...`, `title#...` or `commit#...`.
+    """
 
     release_id = NumberAttribute()
 
@@ -222,6 +225,38 @@ class Topics(ContentDbItem, discriminator="topics"):
     """The last import of the forum's topics. `topics` / `topics`."""
 
     blob = UnicodeAttribute()
+
+
+class HookToken(ContentDbItem, discriminator="hook-token"):
+    """A token that also signs webhooks, with its secret. `package#<package id>` / `hook-token#<credential id>`."""
+
+    account_id = NumberAttribute()
+    sealed = UnicodeAttribute()
+
+
+class UpdateCheck(ContentDbItem, discriminator="update-check"):
+    """How a package's repository is checked for updates, and the state. `package#<package id>` / `update-check`.
+
+    Hashes of commits are in hexadecimal.
+    """
+
+    package_id = NumberAttribute()
+    account_id = NumberAttribute()  # whose releases it makes
+    trigger = UnicodeAttribute()  # COMMIT or TAG
+    ref = UnicodeAttribute(null=True)  # a branch; None: the default one
+    make_release = BooleanAttribute(default=True)
+    last_commit = UnicodeAttribute(null=True)  # that was found or released
+    last_tag = UnicodeAttribute(null=True)
+    outdated_at = UTCDateTimeAttribute(null=True)  # when an update was found that has no release
+    last_checked_at = UTCDateTimeAttribute(null=True)
+    failures = NumberAttribute(default=0)  # in sequence
+    error = UnicodeAttribute(null=True)  # of the last check
+
+
+class UpdateDue(ContentDbItem, discriminator="update-due"):
+    """When a package is checked for updates next. `updates-due` / `<package id>`."""
+
+    due_at = NumberAttribute()  # epoch seconds
 
 
 def package_pk(package_id: int) -> str:

@@ -52,11 +52,13 @@ def create(
     proved_at: int | None = None,
     by: Caller | None = None,
     also: Callable[[Transaction], None] | None = None,
+    keep: Callable[[Transaction, Credential, str], None] | None = None,
 ) -> tuple[Credential, str]:
     """Create a credential; return it and its secret, which is not stored. Raises Invalid, or Conflict for a deleted
     account.
 
-    `also` can add writes to the transaction. The owner is notified of a new key.
+    `also` can add writes to the transaction, and `keep` those that store the secret in a sealed form, if the owner has
+    chosen so. The owner is notified of a new key.
 
     A session gets the era of `account`, which the caller has read before it checked the password. So a concurrent
     change of the password ends the session immediately.
@@ -102,6 +104,8 @@ def create(
         _notify_of_key(writes, account, credential)
     if also:
         also(writes)
+    if keep:
+        keep(writes, credential, secret)
     writes.commit()
     return credential, secret
 

@@ -1,4 +1,4 @@
-"""Fetches one commit of a Git repository as a zip.
+"""Fetches one commit of a Git repository as a zip, and finds the newest one.
 
 A confined process parses the data of the Git server. It has no secrets and writes to its scratch directory only, under
 limits of memory, time and disk.
@@ -23,6 +23,7 @@ from chalicelib.core.outbound.agent import git_user_agent
 from chalicelib.core.outbound.pools import proxies_of_environment
 
 _MOST_RECEIVED = 128 * 1024 * 1024  # bytes
+_MOST_LOOKED_AT = 32 * 1024 * 1024  # bytes, to find the newest commit
 _TARGET = "commit.zip"  # in the scratch directory
 _UNREADABLE = "The repository is too large, or cannot be read."
 
@@ -60,6 +61,26 @@ class Fetched:
     committed_at: datetime
 
 
+@dataclass(frozen=True)
+class Newest:
+    """The newest commit of a branch; or the newest tag with its commit, and its message if it is annotated."""
+
+    commit: str
+    tag: str | None
+    notes: str | None
+
+
+def newest(url: str, *, branch: str | None = None, tags: bool = False, owner: str | None = None) -> Newest | None:
+    """The newest commit of a branch (None: the default one) or, with `tags`, the tag that was created last.
+
+    None if there are no tags. A repository over SSH is read with the key of `owner`. Raises Invalid or Busy.
+    """
+    request = {"look": "tag" if tags else "commit", "ref": branch, "received": _MOST_LOOKED_AT}
+    with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
+        found = _ask(url, request, Path(scratch), owner)["found"]
+    return Newest(**found) if found else None
+
+
 def fetch(
     url: str, caps: GitCaps, ref: str | None, prefix: str, previous: str | None = None, owner: str | None = None
 ) -> Fetched:
@@ -68,29 +89,17 @@ def fetch(
     `prefix` is the folder of all files in the zip, `previous` the commit after which `subjects` begin. A repository
     over SSH is fetched with the key of `owner`, see ssh_keys. Raises Invalid or Busy.
     """
-    address = ssh_urls.parse(url)
-    if not address and (urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username):
-        raise Invalid(
-            "The repository's address must start with http://, https:// or ssh://, and name no user for http."
-        )
     request = {
-        "url": url,
-        "ssh": ssh_keys.identity(owner) if address else None,
         "ref": ref or None,
         "prefix": prefix,
         "previous": previous,
-        "networks": settings.current().outbound_networks,
-        "proxies": proxies_of_environment(),
-        "agent": git_user_agent(),
         "received": caps.received,
         "written": caps.written,
         "target": _TARGET,
     }
     with tempfile.TemporaryDirectory(prefix="moonbase-git-") as scratch:
-        response = _run_worker(SSH_FETCHER if address else FETCHER, request, Path(scratch))
+        response = _ask(url, request, Path(scratch), owner)
         content = _read(Path(scratch) / _TARGET, caps.zipped)
-    if address and owner:
-        ssh_keys.pin(owner, response["host_keys"])
     return Fetched(
         content,
         str(response["commit"]),
@@ -99,6 +108,27 @@ def fetch(
         str(response["subject"]),
         _time(response["time"]),
     )
+
+
+def _ask(url: str, request: dict[str, Any], scratch: Path, owner: str | None) -> dict[str, Any]:
+    """The worker's response to a request about the repository at `url`; see `fetch`. Raises Invalid or Busy."""
+    address = ssh_urls.parse(url)
+    if not address and (urlsplit(url).scheme not in ("http", "https") or urlsplit(url).username):
+        raise Invalid(
+            "The repository's address must start with http://, https:// or ssh://, and name no user for http."
+        )
+    request = {
+        **request,
+        "url": url,
+        "ssh": ssh_keys.identity(owner) if address else None,
+        "networks": settings.current().outbound_networks,
+        "proxies": proxies_of_environment(),
+        "agent": git_user_agent(),
+    }
+    response = _run_worker(SSH_FETCHER if address else FETCHER, request, scratch)
+    if address and owner:
+        ssh_keys.pin(owner, response["host_keys"])
+    return response
 
 
 def _time(seconds: Any) -> datetime:

@@ -12,7 +12,7 @@ from dulwich.errors import GitProtocolError, HangupException, NotGitRepository
 from urllib3.exceptions import HTTPError
 
 from chalicelib.core.errors import CoreError
-from chalicelib.core.outbound import git_fetch, sockets
+from chalicelib.core.outbound import git_fetch, git_look, sockets
 from chalicelib.core.outbound.git_clients import Unfetchable
 
 Errors = dict[type[Exception] | tuple[type[Exception], ...], str | None]  # None: the error's own message
@@ -57,7 +57,7 @@ def make_with_ssh() -> Callable[[bytes], bytes]:
 
 def _respond(request: dict[str, Any], errors: Errors) -> dict[str, Any]:
     try:
-        return git_fetch.fetch(request, ".")
+        return git_look.look(request, ".") if request.get("look") else git_fetch.fetch(request, ".")
     except Exception as error:
         for kinds, message in errors.items():
             if isinstance(error, kinds):

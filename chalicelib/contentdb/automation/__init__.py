@@ -1,0 +1,1 @@
+"""Releases that a Git host or this server starts: webhooks, and the detection of updates."""
