@@ -32,6 +32,12 @@ OTHERS = [
     ("work.removed", "Someone else transfers or deletes something of yours", "mail"),
     ("mail.refused", "Mail to your address is refused", "inbox"),
     ("webhook.disabled", "A webhook of yours is disabled, because its receiver fails", "inbox"),
+    ("contentdb.approval", "A Luanti package of yours is approved, or needs changes", "mail"),
+    ("contentdb.comment", "Someone comments on an approval or a review that concerns you", "mail"),
+    ("contentdb.refusal", "A review or screenshot of yours is refused", "mail"),
+    ("contentdb.report", "A report of yours is closed", "mail"),
+    ("contentdb.promotion", "You become a member of ContentDB", "inbox"),
+    ("package.update", "The repository of a package has a new version", "inbox"),
 ]
 
 
