@@ -142,7 +142,7 @@ def test_private_reads_need_a_key_on_every_route_that_can_be_private(store: Stor
             for door in ("bearer", "basic")
             for identity in identities(store, "luarocks", door)
         ]
-    assert (len(routes), [text for text in found if text]) == (23, [])
+    assert (len(routes), [text for text in found if text]) == (24, [])
 
 
 @pytest.mark.parametrize(
