@@ -51,8 +51,13 @@ FIGURES = {
     "cold_modules_s": "LuaRocks: first search in a new process, in s",
     "cold_search_s": "ContentDB: first search in a new process, in s",
     "cold_list_s": "ContentDB: first whole list in a new process, in s",
-    "rss_both_mb": "both: memory at the end, in MB",
-    "peak_both_mb": "both: memory at most, in MB",
+    "hel_list_ms": "Hel: first list after a change, in ms",
+    "hel_search_ms": "Hel: new search for words and a tag, in ms",
+    "cold_hel_s": "Hel: first search for words and a tag in a new process, in s",
+    "rss_both_mb": "LuaRocks and ContentDB: memory at the end, in MB",
+    "peak_both_mb": "LuaRocks and ContentDB: memory at most, in MB",
+    "rss_all_mb": "with Hel too: memory at the end, in MB",
+    "peak_all_mb": "with Hel too: memory at most, in MB",
 }
 REPEATS = 7
 AUTHORS = 5_000
