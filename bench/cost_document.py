@@ -62,9 +62,9 @@ CATALOGUES = """
 
 The CPU time and the memory of one process with all modules of LuaRocks, all packages of ContentDB and all of Hel, by
 `python -m bench.catalogue`. Their texts consist of random words, so a search finds nearly all packages of ContentDB.
-The stored list of all packages has the URL that is configured; for another one, as here, it is compressed again. With
-the configured URL the first whole list takes 0.5 s for 100,000 packages. Other work shared the two cores, which makes the
-times up to twice as long.
+The stored list of all packages has the URL that is configured; for another one, as here, it is compressed again.
+With the configured URL the first whole list takes 0.5 s for 100,000 packages. Other work shared the two cores, which
+makes the times up to twice as long.
 """
 LIMITS = """
 ## Limits that {large:,} packages exceed
