@@ -2,9 +2,9 @@
 
     python -m bench.catalogue --entries 20000 --json
 
-Fills a temporary directory with `--entries` modules of LuaRocks and as many packages of ContentDB: their entries, not
-their items. Then a new process loads them and answers requests. Times are CPU time of that process, the median of
-several repetitions:
+Fills a temporary directory with `--entries` modules of LuaRocks and as many packages of ContentDB and of Hel: their
+entries, not their items. Then a new process loads them and answers requests. Times are CPU time of that process, the
+median of several repetitions:
 
     rss_mb, peak_mb      memory after the load of LuaRocks' catalogue and its largest group, and at most until then
     cold_s               seconds for that load
@@ -13,17 +13,20 @@ several repetitions:
     first_list_ms        ContentDB's whole list, compressed, the first one after a change of a package
     new_search_ms        a search of ContentDB for words without an earlier search
     count_follow_ms      the first request after another process counted a download, less the same request before
-    rss_both_mb, peak_both_mb   memory at the end, with both catalogues and what searches and lists need; and at most
+    rss_both_mb, peak_both_mb   memory then, with both catalogues and what searches and lists need; and at most
+    hel_list_ms          Hel's list, the first one after a change of a package
+    hel_search_ms        a search of Hel for words and a tag without an earlier search
+    rss_all_mb, peak_all_mb     memory at the end, with the three catalogues; and at most
 
 and of one more new process for each of
 
     cold_modules_s       seconds for its first search of LuaRocks, with the load
     cold_search_s        seconds for its first search of ContentDB, with the load
     cold_list_s          seconds for its first whole list of ContentDB, with the load
+    cold_hel_s           seconds for its first search of Hel, with the load
 """
 
 import argparse
-import hashlib
 import json
 import random
 import statistics
@@ -35,6 +38,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.catalogue_entries import WORDS, hel_package, module, package
 from bench.cold import peak_memory
 from bench.servers import ROOT
 
@@ -60,18 +64,12 @@ FIGURES = {
     "peak_all_mb": "with Hel too: memory at most, in MB",
 }
 REPEATS = 7
-AUTHORS = 5_000
-MOMENT = 1_700_000_000
 COLD: dict[str, tuple[str, dict[str, str]]] = {
     "modules": ("/api/1/modules", {"q": "iron"}),
     "search": ("/api/packages/", {"q": "iron tree", "type": "mod", "fmt": "keys"}),
     "list": ("/api/packages/", {}),
+    "hel": ("/packages", {"q": "iron tree", "tags": "farm"}),
 }
-_TEXT = (
-    "iron copper stone wood magic tree farm train light water cave sword armor food dungeon boat car sign door "
-    "client server parser json http socket template string table queue cache event lexer vector matrix config logger"
-)
-WORDS = _TEXT.split()
 
 
 def main() -> None:
@@ -109,6 +107,8 @@ def fill(data: Path, entries: int) -> None:
     from chalicelib.contentdb.store import index as contentdb
     from chalicelib.contentdb.store import reference
     from chalicelib.core import ids
+    from chalicelib.hel import index as hel
+    from chalicelib.hel import rows, texts  # noqa: F401  (the fold stores what they keep)
     from chalicelib.luarocks import index as luarocks
 
     for name in ("luarocks-module", "luarocks-version", "contentdb-package", "contentdb-release"):
@@ -121,6 +121,9 @@ def fill(data: Path, entries: int) -> None:
     contentdb.catalogue.entities = lambda: ({**seeded, **dict(map(package, range(entries)))}).items()
     contentdb.catalogue.rebuild()
     contentdb.catalogue.fold()
+    hel.catalogue.entities = lambda: map(hel_package, range(entries))
+    hel.catalogue.rebuild()
+    hel.catalogue.fold()
 
 
 def measure(data: Path, entries: int) -> dict[str, float]:
@@ -143,7 +146,9 @@ def measure(data: Path, entries: int) -> dict[str, float]:
     found["count_follow_ms"] = _count(client, key, data)
     found |= _contentdb(client)
     _ok(client.get("/api/1/modules", query=COLD["modules"][1]))
-    return found | {"rss_both_mb": _memory(), "peak_both_mb": round(peak_memory())}
+    found |= {"rss_both_mb": _memory(), "peak_both_mb": round(peak_memory())}
+    found |= _hel(client)
+    return found | {"rss_all_mb": _memory(), "peak_all_mb": round(peak_memory())}
 
 
 def _luarocks(client: Any, key: str) -> dict[str, float]:
@@ -220,74 +225,20 @@ def _contentdb(client: Any) -> dict[str, float]:
     return {"first_list_ms": _median(lists[1:]), "new_search_ms": _median(searches[1:])}
 
 
-def module(number: int) -> tuple[str, Any]:
-    """A module with three versions of two files each, and its key."""
-    from chalicelib.luarocks.entry import ModuleEntry, PublishedFile, RockEntry, VersionEntry
+def _hel(client: Any) -> dict[str, float]:
+    from chalicelib.core.catalogues.entries import replace
+    from chalicelib.hel import index
 
-    pick = random.Random(number)
-    words = pick.sample(WORDS, 9)
-    name, user, identity = f"lua-{words[0]}-{number}", f"author{number % AUTHORS}", 10 * number + 1
-
-    def file(kind: str) -> PublishedFile:
-        digest = hashlib.sha256(f"{number} {kind}".encode()).hexdigest()
-        return PublishedFile(
-            sha256=digest, size=pick.randrange(9000), revision=1, created_at=MOMENT + number, updated_at=MOMENT + number
-        )
-
-    versions = {
-        f"{minor}.0-1": VersionEntry(
-            id=identity + minor,
-            file=file(f"spec {minor}"),
-            lua_version="lua >= 5.1",
-            dependencies=("lua >= 5.1", f"lua-{words[1]}-{number // 2} >= 1.0"),
-            source_url=f"git+https://example.org/{name}.git",
-            rocks={
-                "src": RockEntry(id=identity + minor + 3, rock_fname=f"{name}-{minor}.0-1.src.rock", file=file("x"))
-            },
-        )
-        for minor in (1, 2, 3)
-    }
-    entry = ModuleEntry(
-        id=identity,
-        user_id=2 + number % AUTHORS,
-        user=user,
-        name=name,
-        in_root=True,
-        current_version_id=identity + 3,
-        created_at=MOMENT + number,
-        updated_at=MOMENT + number,
-        summary=" ".join(words[2:]).capitalize(),
-        license="MIT",
-        homepage=f"https://example.org/{name}",
-        labels=tuple(words[:2]),
-        versions=versions,
-    )
-    return f"{user}/{name}", entry
-
-
-def package(number: int) -> tuple[str, Any]:
-    """An approved package with a release and a screenshot, and its key."""
-    from chalicelib.contentdb.entry import PackageEntry, ReleaseInfo, ScreenshotInfo
-
-    pick = random.Random(number)
-    words = pick.sample(WORDS, 12)
-    author, name, made = f"author{number % AUTHORS}", f"{words[0]}_{number}", "2026-01-02T00:00:00.000000"
-    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
-    values: dict[str, Any] = dict.fromkeys(PackageEntry.__struct_fields__[:34])
-    values |= dict.fromkeys(("content_warnings", "maintainers", "aliases", "optional_depends", "game_support"), ())
-    values |= {"author": author, "name": name, "type": "mod" if number % 5 else ("game", "txp")[number % 2]}
-    values |= {"id": number + 1, "state": "APPROVED", "license": "MIT", "media_license": "CC-BY-SA-4.0"}
-    values |= {"title": " ".join(words[1:4]).title(), "short_description": " ".join(words[3:]).capitalize()}
-    values |= {"long_description": " ".join(pick.choices(WORDS, k=150)), "repo": f"https://example.org/{name}"}
-    values |= {"tags": ("building", "tools"), "provides": (name,), "depends": (f"iron_{number // 2}",)}
-    values |= {"supports_all_games": True, "translations": {}, "created_at": made, "approved_at": made}
-    values["releases"] = (
-        ReleaseInfo(
-            id=number + 1, min=pick.choice((None, 3, 9)), max=None, file=f"{digest}.zip", size=9, created_at=made
-        ),
-    )
-    values["screenshots"] = (ScreenshotInfo(id=number + 1, file=f"{digest}.png", title="One", size=9, created_at=made),)
-    return f"{author}/{name}", PackageEntry(**values)
+    lists, searches = [], []
+    pick = random.Random(7)
+    for number in range(REPEATS + 1):
+        key, value = hel_package(number)
+        changed = replace(value, short_description=f"Changed {number}")
+        index.catalogue.publish(lambda snapshot, writes: ({key: changed}, None))  # noqa: B023
+        lists.append(_milliseconds(lambda: _ok(client.get("/packages"))))
+        query = {"q": " ".join(pick.sample(WORDS, 2)), "tags": pick.choice(WORDS)}
+        searches.append(_milliseconds(lambda: _ok(client.get("/packages", query=query))))  # noqa: B023
+    return {"hel_list_ms": _median(lists[1:]), "hel_search_ms": _median(searches[1:])}
 
 
 STEPS: dict[str, Callable[[Path, int], Any]] = {"fill": fill, "measure": measure, "count": count}
