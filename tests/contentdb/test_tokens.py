@@ -46,7 +46,9 @@ def write(client: Client, method: str, path: str, headers: dict[str, str], name:
         form, files = {"title": "One"}, {"file": ("one.png", picture())}
         return client.post(path.format(author="Alice", name=name), headers=headers, form=form, files=files)
     body = BODIES.get(ending, {"type": "MOD", "title": "Lamps", "license": "MIT"})
-    url = path.format(author="Alice", name=name, id=1)
+    if method == "DELETE" or ending.endswith(("/approve", "/request-changes", "/unapprove", "/refuse")):
+        body = {"reason": "Please add a licence."}
+    url = path.format(author="Alice", name=name, id=1, comment=1)
     return client.request(method, url, headers=headers, json=body)
 
 
