@@ -1,4 +1,7 @@
-"""kill -9 during the jobs of counters: every answered count is published once, and fsck finds nothing."""
+"""kill -9 during the jobs of counters: no answered count is lost or doubled, and then fsck finds nothing.
+
+A process that dies between a count and its mark leaves one count that is published with the next one of that thing.
+"""
 
 import random
 import subprocess
@@ -28,7 +31,7 @@ for number in range(int(sys.argv[2]), 10**9):
         counts.counters.fold()
 """
 
-# Prints what fsck finds, whether the published counts are those of the tables after one more job, and their sum.
+# Marks the thing whose mark is missing, as its next count does. Prints the number of such things, what fsck finds, whether the published counts are those of the tables after one more job, and their sum.
 CHECK = """
 import sys
 from pathlib import Path
@@ -36,10 +39,13 @@ from standalone.runtime import open_data
 open_data(Path(sys.argv[1]))
 from chalicelib.core import fsck
 from chalicelib.hel import counts
+unmarked = list(counts.counters.differing())
+for name in unmarked:
+    counts.counters.mark(name)
 found = list(map(str, fsck.check(fsck.FsckScan(), lambda _: None)))
 counts.counters.publish()
 totals = {name: total for name, total in counts.totals() if total}
-print(found, totals == {name: counts.published(name) for name in totals}, sum(totals.values()), sep="\\n")
+print(len(unmarked), found, totals == {name: counts.published(name) for name in totals}, sum(totals.values()), sep="\\n")
 """
 
 
@@ -48,8 +54,8 @@ def test_no_count_is_lost_or_doubled_when_a_process_dies_in_a_job(tmp_path: Path
     for _ in range(CRASHES):
         answered = killed(data, counted + 1, dice.uniform(0, 0.5), WORK)
         done = subprocess.run(command(CHECK, data), cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-        found, same, total = done.stdout.splitlines()
-        assert (found, same) == ("[]", "True")
+        unmarked, found, same, total = done.stdout.splitlines()
+        assert (int(unmarked) <= 1, found, same) == (True, "[]", "True")
         assert int(total) - answered in (0, 1)  # the last one may be counted and not printed
         counted = int(total)
     print(f"{CRASHES} crashes, {counted} counts")
