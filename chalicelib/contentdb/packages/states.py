@@ -13,13 +13,14 @@ from chalicelib.contentdb.packages.fields import AI_DISCLOSURES
 from chalicelib.contentdb.store import comments, history, index, notices
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
-from chalicelib.contentdb.store.tables import Package, Screenshot
+from chalicelib.contentdb.store.tables import Package, Release, Screenshot
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Forbidden
-from chalicelib.core.published import EventAction
+from chalicelib.core.published import EventAction, EventFile
 from chalicelib.core.storage import Transaction
 
 _MOST_SCREENSHOTS = 20  # screenshots that one transaction approves with the package, besides its notifications
+_MOST_FILES = 1000  # files in the event of an approval: a stored event has at most 400 kB
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def apply(verb: str, author: str, name: str, by: Caller | None = None, reason: s
         _set_state(parts, transition.target, writes)
         writes.put(history.audit_entry(package, f"package.{verb}", by, **({"reason": reason} if reason else {})))
         _tell(writes, package, by, verb, reason)
-        _announce(writes, package, by, verb, before)
+        _announce(writes, parts, by, verb, before)
         return found
 
     parts, found = index.publish(author, name, decide)
@@ -117,10 +118,20 @@ def problems(parts: Parts, snapshot: ContentDbSnapshot) -> list[str]:
     return found
 
 
-def _announce(writes: Transaction, package: Package, by: Caller | None, verb: str, before: str) -> None:
-    """Add the event; lists show that a package left them."""
+def _announce(writes: Transaction, parts: Parts, by: Caller | None, verb: str, before: str) -> None:
+    """Add the event; lists show that a package left them. An approval publishes what the draft already had."""
     action = _EVENTS.get(verb, "archive" if before == "APPROVED" else "change")
-    history.announce(writes, package, by, "package", action, was_listed=before == "APPROVED")
+    files = _shown_files(parts) if verb == "approve" else []
+    history.announce(writes, parts.package, by, "package", action, files=files, was_listed=before == "APPROVED")
+
+
+def _shown_files(parts: Parts) -> list[EventFile]:
+    """The files of approved releases and screenshots, oldest first; the newest ones of too many for an event."""
+    shown: list[Release | Screenshot] = []
+    shown += [release for release in parts.releases.values() if release.state == "APPROVED" and release.blob]
+    shown += [shot for shot in parts.screenshots.values() if shot.approved]
+    newest = sorted(shown, key=lambda file: file.created_at)[-_MOST_FILES:]
+    return [history.event_file(file) for file in newest]
 
 
 def _tell(writes: Transaction, package: Package, by: Caller | None, verb: str, reason: str) -> None:

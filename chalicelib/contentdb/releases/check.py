@@ -118,7 +118,7 @@ def _decision(
         tasks.succeed(writes, str(release.task_id), f"/uploads/{approved.file}")
         published = EventFile(str(approved.file), hashlib.sha256(fetched.content).hexdigest(), len(fetched.content))
         history.announce(
-            writes, package, actor, "release", "publish", approved.name, file=published, former_name=before
+            writes, package, actor, "release", "publish", approved.name, files=[published], former_name=before
         )
 
     return decide

@@ -13,10 +13,9 @@ from chalicelib.contentdb.store import history, index, notices, permissions
 from chalicelib.contentdb.store.parts import Parts
 from chalicelib.contentdb.store.permissions import PackageAction
 from chalicelib.contentdb.store.tables import Package, PublicFile, Screenshot, screenshot_sk
-from chalicelib.core import blobs, ids, uploads
+from chalicelib.core import ids, uploads
 from chalicelib.core.caller import Caller
 from chalicelib.core.errors import Conflict, Invalid, NotFound, TooMany
-from chalicelib.core.published import EventFile
 from chalicelib.core.storage import Transaction
 
 MOST = 60
@@ -80,7 +79,7 @@ def create(caller: Caller, parts: Parts, wanted: NewScreenshot) -> tuple[Parts, 
             uploads.use(writes, wanted.slot)
         writes.put(history.audit_entry(package, "screenshot.create", caller, screenshot=number))
         published = history.event_file(file)
-        history.announce(writes, package, caller, "screenshot", "publish", file=published, listed=shot.approved)
+        history.announce(writes, package, caller, "screenshot", "publish", files=[published], listed=shot.approved)
         return shot
 
     try:
@@ -103,8 +102,7 @@ def approve(author: str, name: str, screenshot_id: int, by: Caller | None = None
         if not shot.approved:
             writes.update(shot, shot.assign(approved=True), Screenshot.pk.exists())
             writes.put(history.audit_entry(package, "screenshot.approve", by, screenshot=screenshot_id))
-            file = EventFile(shot.file, blobs.sha256_of(shot.blob), int(shot.size))
-            history.announce(writes, package, by, "screenshot", "publish", file=file)
+            history.announce(writes, package, by, "screenshot", "publish", files=[history.event_file(shot)])
 
     return index.publish(author, name, decide)[0]
 

@@ -1,8 +1,9 @@
 """What the audit log and the published events say about a change of a package."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.contentdb.store.tables import Package, PublicFile
+from chalicelib.contentdb.store.tables import Package, PublicFile, Release, Screenshot
 from chalicelib.core import audit, blobs, events
 from chalicelib.core.caller import Actor, Caller
 from chalicelib.core.published import Event, EventAction, EventFile
@@ -59,7 +60,7 @@ def announce(
     action: EventAction,
     version: str | None = None,
     *,
-    file: EventFile | None = None,
+    files: Iterable[EventFile] = (),
     former_name: str | None = None,
     listed: bool = True,
     was_listed: bool = False,
@@ -78,7 +79,7 @@ def announce(
         name=package.key,
         action=action,
         version=version,
-        files=[file] if file else [],
+        files=files,
         former_name=former_name if former_name != package.key else None,
         listed=listed and (was_listed or package.state == "APPROVED"),
         owners=[int(package.author_id), *([former_author] if former_author else [])],
@@ -91,6 +92,7 @@ def page_of(event: Event) -> str | None:
     return None if event.kind == "collection" else f"/packages/{event.name}"
 
 
-def event_file(file: PublicFile) -> EventFile:
-    """A public file as an event names it."""
-    return EventFile(file.name, blobs.sha256_of(file.blob), int(file.size))
+def event_file(file: PublicFile | Release | Screenshot) -> EventFile:
+    """A public file, or that of a release or a screenshot, as an event names it."""
+    name = file.name if isinstance(file, PublicFile) else file.file
+    return EventFile(str(name), blobs.sha256_of(str(file.blob)), int(file.size))

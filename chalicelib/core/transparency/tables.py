@@ -15,7 +15,7 @@ class LogEntry(CoreItem, discriminator="log-entry"):
 class LogOpening(CoreItem, discriminator="log-opening"):
     """What the commitments of an entry hide. `log-openings` / `<index, 12 digits>`.
 
-    Listed under `log-openings#<account id>` of the actor by its index. The deletion of this item erases the actor.
+    Listed under `log-openings#<username>` (lower case) of the actor by its index. Its deletion erases the actor.
     """
 
     salt = BinaryAttribute(legacy_encoding=False)
