@@ -13,48 +13,33 @@ import msgspec
 import pytest
 import time_machine
 
-from chalicelib.core import events, job_runner
-from chalicelib.core.caller import Caller
+from chalicelib.core import events
 from chalicelib.core.errors import Invalid
 from chalicelib.core.published import EventFile
 from chalicelib.core.storage import Contended, Transaction
-from chalicelib.core.tables import Account, Credential, PublishedEvent
+from chalicelib.core.tables import Account, PublishedEvent
 from chalicelib.core.transparency import erasing, keys, log, notes, proofs, tree, verifying
-from chalicelib.core.transparency.tables import LogHead, LogOpening, LogTile
+from chalicelib.core.transparency.tables import LogHead, LogOpening
 from chalicelib.log import wire
 from tests.client import Client
 from tests.contentdb.builders import published, token
 from tests.contentdb.files import MOD, released, zipped
+from tests.log.builders import (
+    FILE,
+    MOMENT,
+    change_entry,
+    damage_signature,
+    fork,
+    publish,
+    run_jobs,
+    sign_with_another_key,
+)
 from tests.luarocks.builders import rockspec
 from tests.worlds import both_worlds
 
 pytestmark = pytest.mark.usefixtures("aws")
 VERIFY = Path(__file__).parents[2] / "moonbase-verify"
-MOMENT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
-ALICE = Caller(
-    Account("account#1", "account", id=1, username="Alice"),
-    Credential("x", "credential", id=9, comment="CI"),
-    "192.0.2.7",
-)
-FILE = EventFile("say-1.0-1.rockspec", "ab" * 32, 300)
-
-
-def publish(*names: str, **more: Any) -> None:
-    """Record one event per name, and let the log follow."""
-    for start in range(0, len(names), 40):
-        writes = Transaction()
-        for name in names[start : start + 40]:
-            more = {"service": "toys", "kind": "toy", "action": "publish", **more}
-            events.record(writes, ALICE, name=name, **more)
-        writes.commit()
-    run_jobs()
-
-
-def run_jobs() -> None:
-    events.number_new()
-    while job_runner.run_due():
-        pass
 
 
 def bodies() -> list[dict[str, Any]]:
@@ -297,8 +282,7 @@ class TestVerification:
         assert seen.entries == 260
 
     def test_a_changed_entry(self) -> None:
-        entry = log.entry(17)
-        entry.update(entry.assign(body=bytes(entry.body).replace(b"toy-17", b"toy-71")))
+        change_entry(17, b"toy-17", b"toy-71")
         assert faults() == [
             "checkpoint: the first 260 entries have another root",
             "tile 0/0: does not match the entries",
@@ -329,19 +313,8 @@ class TestVerification:
         assert faults() == ["toys late: a published event has no entry in the log"]
 
     def test_a_forked_tree(self) -> None:
-        """Somebody with the key writes another past, with all tiles and a valid signature."""
         before = log.checkpoint()
-        entry = log.entry(259)
-        entry.update(entry.assign(body=bytes(entry.body).replace(b"toy-259", b"toy-952")))
-        leaves = [tree.leaf_hash(bytes(entry.body)) for entry in log.every()]
-        tiles: dict[tuple[int, int], bytes] = tree.extended(0, leaves, lambda level, position: b"")
-        for (level, position), hashes in tiles.items():
-            LogTile(f"log-tiles#{level}", f"{position:012d}", hashes=hashes).save()
-        (key,) = keys.stored()
-        forked = notes.Checkpoint(key.name, 260, tree.root_of(leaves))
-        note = notes.signed(forked, [(keys.verifier(key), keys.private(key))])
-        LogHead("log-head", "head", size=260, checkpoint=note).save()
-        PublishedEvent("events", f"{260:012d}").delete()
+        fork(b"toy-259", b"toy-952")
         assert faults() == []
         assert faults(before) == ["checkpoint: the first 260 entries are not those of the older checkpoint"]
 
@@ -360,23 +333,11 @@ class TestVerification:
             log.FOLLOWER.follow([event], Transaction())
 
     def test_a_wrong_key(self) -> None:
-        head = log.find_head()
-        assert head is not None
-        with time_machine.travel(MOMENT):
-            other = keys.create(Transaction(), "moonbase.localhost/log")
-        note = notes.signed(notes.verified(head.checkpoint, [keys.verifier(keys.stored()[0])]), [
-            (keys.verifier(other), keys.private(other))
-        ])  # fmt: skip
-        head.update(head.assign(checkpoint=note))
+        sign_with_another_key()
         assert faults() == ["checkpoint: The checkpoint has no signature of a known key of this log."]
 
     def test_a_damaged_signature(self) -> None:
-        head = log.find_head()
-        assert head is not None
-        text, _, line = head.checkpoint.rpartition(" ")
-        data = bytearray(base64.b64decode(line))
-        data[20] ^= 1
-        head.update(head.assign(checkpoint=f"{text} {base64.b64encode(bytes(data)).decode()}\n"))
+        damage_signature()
         assert faults() == ["checkpoint: The signature of the checkpoint is wrong."]
 
 
