@@ -50,6 +50,7 @@ def file(arch: str, name: str, content: bytes) -> dict[str, object]:
         "downloads": 0,
         "created_at": MOMENT,
         "updated_at": MOMENT,
+        "log": None,
     }
 
 
