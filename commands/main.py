@@ -70,7 +70,7 @@ def main(ctx: click.Context, data: Path | None, stack: str | None, as_json: bool
     if data is not None:
         from standalone.runtime import open_data
 
-        if not (data.exists() or _may_create_data()):
+        if not (data.exists() or _may_create_data(ctx)):
             raise FileNotFoundError(f"there is no data directory {data}; `moonbase serve` creates one")
         open_data(data)
 
@@ -90,7 +90,7 @@ def show(result: Any, data: Path | None, stack: str | None, as_json: bool) -> No
 
 def _show_one(fields: Mapping[str, Any]) -> None:
     for name, value in fields.items():
-        text = "\n".join(value or ["none"]) if isinstance(value, list) else _plain(value)
+        text = "\n".join(map(_line, value or ["none"])) if isinstance(value, list) else _plain(value)
         click.echo(f"{name}: {text}" if "\n" not in text else f"{name}:\n{text}")
 
 
@@ -104,6 +104,10 @@ def _show_rows(rows: list[Mapping[str, Any]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def _line(value: Any) -> str:
+    return ": ".join(map(_plain, value.values())) if isinstance(value, Mapping) else _plain(value)
+
+
 def _plain(value: Any) -> str:
     if value is None:
         return "-"
@@ -114,9 +118,9 @@ def _help_requested() -> bool:
     return bool({"-h", "--help"} & set(sys.argv))
 
 
-def _may_create_data() -> bool:
+def _may_create_data(ctx: click.Context) -> bool:
     """Whether the command may create a data directory; others would only hide a mistyped path."""
-    return {"user", "create"} <= set(sys.argv) or "import" in sys.argv
+    return {"user", "create"} <= set(sys.argv) or ctx.invoked_subcommand == "import"
 
 
 for command in (
