@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from commands import hel_oppm
+
 if TYPE_CHECKING:
     from chalicelib.core.catalogues.snapshots import Entry
     from chalicelib.hel.entry import PackageEntry
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 @click.group()
 def hel() -> None:
     """OpenComputers packages of Hel."""
+
+
+hel.add_command(hel_oppm.import_)
 
 
 @hel.command("list")

@@ -1,0 +1,1 @@
+"""Programs of OPPM repositories, imported as packages."""
