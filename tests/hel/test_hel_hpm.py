@@ -14,8 +14,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.hel import oppm_repository
 from tests.hel.builders import package
-from tests.servers import Server, serving
+from tests.servers import Server, moonbase, serving
 
 SCRIPT = Path(__file__).parent / "hpm.lua"
 
@@ -223,6 +224,26 @@ def test_a_failed_install_shows_the_status_or_the_reason(machine: Machine, autho
     assert machine.hpm("install", "broken") == ["error: HTTP status 404"]
     assert machine.hpm("install", "empty") == ["error: No candidate for version specification '*' found!"]
     assert machine.hpm("install", "lib@^9") == ["error: No candidate for version specification '^9' found!"]
+
+
+def test_an_imported_program_is_installed_with_its_dependencies(tmp_path: Path) -> None:
+    programs = b"""{
+      ["big.drum"] = { files = { [":master/lib"] = "/lib/drum", ["master/d.cfg"] = "//etc" }, dependencies = {"beat"} },
+      beat = { files = { ["master/beat.lua"] = "/bin" } },
+    }"""
+    files = {"lib/a.lua": b"a", "lib/deep/b.lua": b"a", "d.cfg": b"", "beat.lua": b"beat"}  # equal and empty bytes
+    source = str(oppm_repository.write(tmp_path / "source", {"programs.cfg": programs, **files}))
+    with serving(tmp_path / "data") as server:
+        author = Author(server, server.make_key("Alice", "hel"))
+        moonbase(server.data, "hel", "import", "oppm", source, "--account", "alice", "--url", server.url)
+        machine = Machine.of(author, tmp_path / "machine")
+        printed = machine.hpm("install", "big-drum")
+    installed = {
+        path: file.read_bytes()
+        for path in ("usr/lib/drum/a.lua", "usr/lib/drum/deep/b.lua", "etc/d.cfg", "usr/bin/beat.lua")
+        if (file := machine.root / path).exists()
+    }
+    assert list(installed.values()) == list(files.values()), printed
 
 
 def test_a_raw_request_line_is_accepted(author: Author) -> None:

@@ -17,6 +17,7 @@ from tests import git_server, people
 from tests.client import Client
 from tests.hel.builders import Create, package, stored
 from tests.hel.oppm_repository import FILES, NOTES, REFUSED, write
+from tests.worlds import both_worlds
 
 URL = "http://hel.example.org"
 MISSING = "drum {} depends on unseen, which is not here: the installation will fail, even if it is optional."
@@ -108,6 +109,7 @@ def test_a_second_run_changes_nothing(client: Client, alice: Account, tmp_path: 
     assert [item.serialize() for item in stored()] == before
 
 
+@both_worlds
 def test_a_changed_program_gets_a_dated_version(client: Client, alice: Account, tmp_path: Path) -> None:
     run(write(tmp_path, TOOL))
     for count, content in enumerate((b"print(2)\n", b"print(3)\n"), 1):
