@@ -55,13 +55,13 @@ def shown(client: Client, user: str) -> dict[str, Any]:
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
-    """A document without ids and URLs."""
+    """A document without ids and URLs, and without its place in this server's log."""
     text = json.dumps({**document, "module": {**document["module"], "id": 0, "url": "", "purl": ""}})
     found: dict[str, Any] = json.loads(text)
     for version in found["versions"]:
         version["id"], version["purl"] = 0, ""
         for file in version["files"]:
-            file["url"] = ""
+            file["url"], file["log"] = "", None
     return found
 
 
