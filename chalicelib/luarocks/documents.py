@@ -42,12 +42,16 @@ def render_found(request: Request, found: Sequence[Entry[ModuleEntry]]) -> Respo
 
 def render_module(request: Request, entry: Entry[ModuleEntry]) -> Response:
     """The response with the public data of a module, and where the transparency log has its files."""
-    value = entry.value
+    return with_etag(json_response(logged_document(request, entry.value)))
+
+
+def logged_document(request: Request, value: ModuleEntry) -> dict[str, Any]:
+    """A module as JSON with the indices of its files in the transparency log. One call."""
     shown, logged = document(request, value), proofs.indices_of_files("luarocks", f"{value.user}/{value.name}")
     for version in shown["versions"]:
         for file in version["files"]:
             file["log"] = logged.get((file["name"], file["sha256"]))
-    return with_etag(json_response(shown))
+    return shown
 
 
 def found_document(request: Request, found: Sequence[Entry[ModuleEntry]]) -> dict[str, Any]:

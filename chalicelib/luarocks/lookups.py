@@ -18,7 +18,7 @@ def found_by_purl(request: Request, snapshot: Snapshot[ModuleEntry], text: str) 
     entry = index.module(snapshot, group, purl.name)
     if entry is None:
         raise NotFound("There is no such module.")
-    found = documents.document(request, entry.value)
+    found = documents.logged_document(request, entry.value)
     if purl.version is not None:
         modules.version(entry.value, purl.version)
         found["versions"] = [one for one in found["versions"] if one["version_name"] == purl.version.lower()]

@@ -38,6 +38,7 @@ OTHERS = [
     ("contentdb.report", "A report of yours is closed", "mail"),
     ("contentdb.promotion", "You become a member of ContentDB", "inbox"),
     ("package.update", "The repository of a package has a new version", "inbox"),
+    ("luadns.build", "A build of your zones is finished", "mail"),
 ]
 
 

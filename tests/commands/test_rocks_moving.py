@@ -1,6 +1,7 @@
 """The import from another Moonbase: owners, dates, downloads and states come along; a second run changes nothing."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         moonbase(data, "luarocks", "owner", "add", "alice/say", "carol")
         moonbase(data, "luarocks", "immutable", "alice/say")
         moonbase(data, "jobs", "run", "luarocks-downloads")
+        deadline = time.monotonic() + 30
+        while documents(server)[0]["module"]["downloads"] != 3:  # the server follows the counts within seconds
+            assert time.monotonic() < deadline, "the server shows no downloads"
+            time.sleep(0.1)
         yield server
 
 

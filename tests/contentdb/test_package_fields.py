@@ -21,7 +21,7 @@ INTERNAL = {
     *("id", "maintainers", "aliases", "depends", "optional_depends", "translations", "cover_image"),
     *("releases", "screenshots", "score_downloads", "score_reviews", "reviews"),
 }
-NOT_IN_THE_ENTRY = {"author_id"}
+NOT_IN_THE_ENTRY = {"author_id", "submitted_at", "changed"}
 NOT_STORED_WITH_THE_PACKAGE = {"releases", "screenshots", "downloads", "score_downloads", "score_reviews", "reviews"}
 ALIASES = {"forum_url"}  # another way to set `forums`
 

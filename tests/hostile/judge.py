@@ -57,7 +57,8 @@ def _form(sent: HostileRequest, reply: Reply) -> str | None:
         return None
     if kind == "text/html" and reply.body.lstrip().lower().startswith(b"<!doctype html"):
         return None
-    if kind == "text/plain" and "for-client" in sent.path:  # the game shows errors as they are
+    # The game shows errors as they are; dyndns2 answers in words.
+    if kind == "text/plain" and ("for-client" in sent.path or sent.path.startswith("/nic/update")):
         return None
     return f"an error as {kind or 'nothing'}"
 

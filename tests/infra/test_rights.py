@@ -153,7 +153,7 @@ def test_rights_that_no_policy_grants_are_refused() -> None:
     beyond = [
         Right(API, "dynamodb:Scan", "CoreTable.Arn"),
         Right(API, "dynamodb:Query", "LuaRocksTable.Arn/index/x"),
-        Right(CLOCK, "kms:Encrypt", "SecretsKey.Arn"),
+        Right(CLOCK, "kms:CreateKey", "SecretsKey.Arn"),
         Right(CLOCK, "sqs:ReceiveMessage", "JobsQueue.Arn"),
         Right(QUEUE, "s3:PutObject", "Code.Arn/luarocks/..."),
     ]

@@ -30,7 +30,7 @@ def record(dns: LuaDns, zone: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "reads"),
     [
-        ("/users/me", []),
+        ("/users/me", ["GetItem", "GetItem"]),  # the repository and its deploy key
         ("/zones", ["Query"]),
         ("/zones/{zone}", ["Query"]),
         ("/zones/{zone}/records", ["Query"]),

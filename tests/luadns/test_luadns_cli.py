@@ -164,8 +164,10 @@ def test_zones_are_built_from_a_working_copy(server: Served, tmp_path: Path) -> 
     failed = run(server, *build)
     assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", "lua.test.lua:2: a: ip is missing\n")
     file.unlink()
-    assert run(server, *build).stdout == "lua.test: file removed\n"
-    assert moonbase(server.server.data, "luadns", *build, "--prune")[0]["action"] == "remove"
+    (tmp_path / "kept.test.lua").write_text("a('www', '192.0.2.1')\n")
+    assert "lua.test: file removed\n" in run(server, *build).stdout
+    pruned = moonbase(server.server.data, "luadns", *build, "--prune")
+    assert {each["zone"]: each["action"] for each in pruned} == {"kept.test": "unchanged", "lua.test": "remove"}
     assert server.dig("www.lua.test", "A", "+short") == ""
 
 

@@ -24,14 +24,15 @@ def test_the_deep_health_check_finds_a_damaged_page(tmp_path: Path) -> None:
         )
         log = (tmp_path / "server.log").read_text()
         assert "the health check of tables failed" in log
-        status, body = server.get(f"/api/1/{key}/status")
-        # The last pages can be those of the key, or of other items.
-        assert status == 200 or (status, body) == (503, b'{"errors":["The database is busy."]}')
+        assert server.get(f"/api/1/{key}/status")[0] == 200
 
 
 def damage(file: Path) -> None:
     """Overwrite the last pages of the file."""
     with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE unread (data BLOB)")  # in the last pages, which no request reads
+        db.executemany("INSERT INTO unread VALUES (zeroblob(3000))", [()] * 20)
+        db.commit()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all pages into the file itself
     with file.open("r+b") as tables:
         tables.seek(-3 * 4096, os.SEEK_END)

@@ -65,7 +65,7 @@ def ask(port: int, method: str, target: str, headers: dict[str, str] | None = No
 
 
 def test_no_service_has_a_route_below_the_links_prefix() -> None:
-    assert [place.path for place in app.site.tree.nodes() if place.path.startswith("/.")] == []
+    assert [place.path for place in app.site.tree.nodes() if place.path.startswith(links.PREFIX)] == []
     assert "/.blobs/x".startswith(links.PREFIX)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chalicelib import settings
 from chalicelib.core.errors import CoreError, Forbidden, Invalid
-from chalicelib.luadns import secondaries, store, transfer_access, zonefile, zones
+from chalicelib.luadns import secondaries, store, transfer_access, zones
 from chalicelib.luadns.git.sources import ZoneSource
 from chalicelib.luadns.history import Difference
 from chalicelib.luadns.language import evaluation
@@ -120,6 +120,8 @@ def _planned(owner: Owner, source: ZoneSource, zone: Zone | None, choices: Choic
 def _statements(source: ZoneSource) -> Statements:
     if not source.is_bind:
         return evaluation.evaluate(source.zone, source.chunks)
+    from chalicelib.luadns import zonefile
+
     try:
         text = source.chunks[0][1].decode("utf-8-sig")
     except UnicodeDecodeError:
