@@ -17,7 +17,7 @@ def smoke(site: HttpClient) -> None:
     site.expect(404, "GET", "/manifests/no%20body/manifest", {"errors": ["There is no such user."]})
     site.expect(404, "GET", "/no-such-1.0-1.rock", {"errors": ["There is no such file."]})
     site.expect(404, "GET", "/no/such/path", {"message": "There is nothing at this path."})
-    site.expect(405, "PUT", "/api/tool_version", {"errors": ["This path does not take this method."]})
+    site.expect(405, "PUT", "/api/1/modules", {"errors": ["This path does not take this method."]})
     site.expect(405, "DELETE", "/", {"message": "This path does not take this method."})
     site.expect(404, "DELETE", "/packages")  # Hel knows no 405
     site.expect(413, "POST", "/api/1/no-key/upload", body=bytes(4_613_735))
