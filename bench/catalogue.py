@@ -35,6 +35,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,7 @@ def fill(data: Path, entries: int) -> None:
     from standalone.runtime import open_data
 
     open_data(data)
+    import_module("app")  # with all services, the fold also writes the values that they store
     from chalicelib.contentdb.store import index as contentdb
     from chalicelib.contentdb.store import reference
     from chalicelib.core import ids

@@ -1,5 +1,6 @@
 """`moonbase log`: the transparency log."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,6 @@ def show() -> dict[str, Any]:
 @click.argument("index", type=click.IntRange(0))
 def entry(index: int) -> dict[str, Any]:
     """Show the entry INDEX, with the actor that its commitment hides."""
-    import json
-
     from chalicelib.core.transparency import log as rules
     from chalicelib.core.transparency.entries import files_of
     from chalicelib.core.transparency.tables import LogOpening

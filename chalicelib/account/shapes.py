@@ -45,7 +45,9 @@ CREATED_SESSION: Shape = {
 ME: Shape = {
     "username": text(),
     "email": text(),
-    "email_confirmed": flag("Whether the address is confirmed. Others get no mail but the confirmation."),
+    "email_confirmed": flag(
+        "Whether the address is confirmed. Other addresses receive only the mail that confirms them."
+    ),
     "rank": text(choices=accounts.ranks),
     "created_at": MOMENT,
     "two_factor": flag("Whether two-factor is on."),

@@ -19,6 +19,7 @@ from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.links import attachment
 
 _log = logging.getLogger(__name__)
+_PIECE = 1024 * 1024  # bytes
 _READERS = 16  # objects that are read from S3 at a time
 
 
@@ -93,6 +94,15 @@ def get_all(keys: Sequence[str]) -> Iterator[bytes]:
 def open(key: str) -> BinaryIO:
     """Open a blob as a stream, which the caller closes. Raises NotFound."""
     return _store().open(key)
+
+
+def hash_stored(key: str) -> str:
+    """Return the SHA-256 in hex of the stored bytes, which are read in pieces. Raises NotFound."""
+    hashed = hashlib.sha256()
+    with open(key) as stream:
+        while piece := stream.read(_PIECE):
+            hashed.update(piece)
+    return hashed.hexdigest()
 
 
 def delete(key: str) -> None:

@@ -10,10 +10,10 @@ import io
 import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable
 from typing import IO, cast
 
+from chalicelib.core import zip_members
 from chalicelib.core.confinement.limits import Limits
 from chalicelib.core.confinement.workers import Confined, Stopped
 
@@ -35,19 +35,7 @@ _DECOMPRESSORS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\xfd7zXZ\x00": lzma.open,
 }
 # The errors of the libraries for damaged or encrypted archives, and for unknown methods.
-DAMAGE_ERRORS = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    IndexError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
+DAMAGE_ERRORS = (*zip_members.DAMAGE_ERRORS, tarfile.TarError)
 
 _SEARCHER = Confined(
     "chalicelib.core.bytecode:make_searcher",

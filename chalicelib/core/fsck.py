@@ -3,7 +3,6 @@
 A scan reads items at different moments, so each suspect is read again by itself before it is reported.
 """
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -24,7 +23,6 @@ from chalicelib.core.tables import Account, Claim, Credential
 DAY = 86400
 _OVERDUE = 3 * DAY  # DynamoDB can take two days to delete an expired item
 _DIGEST = re.compile(r".*/([0-9a-f]{64})")
-_CHUNK = 1024 * 1024
 
 Progress = Callable[[int], object]  # called with the number of bytes read since the last call
 
@@ -121,14 +119,11 @@ def _check_content(key: str) -> Iterator[Inconsistency]:
     digest = _DIGEST.fullmatch(key)
     if not digest:
         return
-    hashed = hashlib.sha256()
     try:
-        with blobs.open(key) as stream:
-            while piece := stream.read(_CHUNK):
-                hashed.update(piece)
+        is_damaged = blobs.hash_stored(key) != digest[1]
     except NotFound:  # deleted since it was listed
         return
-    if hashed.hexdigest() != digest[1]:
+    if is_damaged:
         yield Inconsistency("damaged-blob", key, "its content does not match its hash")
 
 

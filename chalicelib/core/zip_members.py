@@ -3,10 +3,13 @@
 Clients unpack with different programs, so a member that one of them could place elsewhere is refused.
 """
 
+import lzma
 import re
 import stat
+import struct
+import zlib
 from collections.abc import Iterable
-from zipfile import ZipInfo
+from zipfile import BadZipFile, ZipInfo
 
 from chalicelib.core.errors import Invalid
 
@@ -15,6 +18,21 @@ _DEEPEST = 32
 _SHOWN = 100  # characters of a path in messages
 _UNSAFE = re.compile(r"[\x00-\x1f\\]|^/|^[A-Za-z]:|(^|/)\.\.(/|$)|//|(^|/)\.$|^$")
 _ENCRYPTED = 0x1
+
+# The errors of `zipfile` for damaged or encrypted files, and for unknown compression methods.
+DAMAGE_ERRORS = (
+    BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    IndexError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 _Tree = dict[str, "_Tree | None"]  # a folder's members; None is a file
 

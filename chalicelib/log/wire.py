@@ -1,6 +1,5 @@
 """The transparency log as HTTP: parses paths, renders text, bytes and JSON."""
 
-import base64
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from chalicelib.core.errors import CoreError, Invalid, NotFound
 from chalicelib.core.transparency import entries, keys
 from chalicelib.core.transparency.keys import PREFIX
+from chalicelib.core.transparency.notes import in_base64
 from chalicelib.core.transparency.proofs import Inclusion
 from chalicelib.core.transparency.tables import LogEntry, LogHead, LogKey
 from chalicelib.core.transparency.tree import WIDTH
@@ -111,8 +111,8 @@ def render_inclusion(request: Request, proof: Inclusion) -> Response:
     data = {
         "index": proof.index,
         "entry": json.loads(proof.entry) | {"files": proof.files},
-        "body": _base64(proof.entry),
-        "proof": [_base64(each) for each in proof.hashes],
+        "body": in_base64(proof.entry),
+        "proof": [in_base64(each) for each in proof.hashes],
         "checkpoint": proof.checkpoint,
     }
     return json_response(data, headers=headers)
@@ -120,16 +120,15 @@ def render_inclusion(request: Request, proof: Inclusion) -> Response:
 
 def render_consistency(request: Request, hashes: Iterable[bytes], note: str) -> Response:
     """A proof of consistency in a JSON object."""
-    data = {"proof": [_base64(each) for each in hashes], "checkpoint": note}
+    data = {"proof": [in_base64(each) for each in hashes], "checkpoint": note}
     return json_response(data, headers=[_BRIEFLY, _CORS])
 
 
 def render_history(request: Request, found: Iterable[LogEntry]) -> Response:
     """The first 1,000 entries of a work, each with its index. Raises NotFound without any."""
+    decoded = ((entry, json.loads(entry.body)) for entry in islice(found, _MOST))
     rows: list[dict[str, Any]] = [
-        {"index": int(entry.id), **json.loads(entry.body), "files": entries.files_of(entry)}
-        for entry in islice(found, _MOST)
-        if "name" in json.loads(entry.body)
+        {"index": int(entry.id), **body, "files": entries.files_of(entry)} for entry, body in decoded if "name" in body
     ]
     if not rows:
         raise NotFound("The log has no entry of this work.")
@@ -151,7 +150,3 @@ def _key(key: LogKey) -> dict[str, Any]:
 def _conditional(request: Request, response: Response) -> Response:
     response.headers.append(("ETag", etag_of(response.body)))
     return not_modified(request, response)
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

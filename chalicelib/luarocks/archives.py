@@ -7,7 +7,6 @@ much time or memory. A confined process reads the rest, in search of precompiled
 import io
 import struct
 import zipfile
-import zlib
 
 from chalicelib.core import bytecode, zip_members
 from chalicelib.core.errors import Invalid
@@ -24,19 +23,6 @@ _END_SIGNATURE = b"PK\x05\x06"
 _LONGEST_COMMENT = 0xFFFF
 _LOCATOR_SIGNATURE = b"PK\x06\x07"  # precedes the record if the counts are in ZIP64 form elsewhere
 _LOCATOR_SIZE = 20
-
-# The errors of `zipfile` for damaged or encrypted files, and for unknown compression methods.
-_DAMAGE_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    IndexError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
 
 
 def check(content: bytes, name: str, version_name: str) -> None:
@@ -78,7 +64,7 @@ def rockspec_in(content: bytes, wanted: str) -> bytes:
                 raise Invalid(f"The rock's {wanted} cannot be unpacked")
             with archive.open(member) as file:
                 source = file.read(sandbox.SOURCE_LIMIT + 1)
-    except _DAMAGE_ERRORS:
+    except zip_members.DAMAGE_ERRORS:
         raise Invalid("The rock is a damaged zip file") from None
     if len(source) > sandbox.SOURCE_LIMIT:
         raise Invalid(f"The rock's {wanted} is larger than {sandbox.SOURCE_LIMIT} bytes")

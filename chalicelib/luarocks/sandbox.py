@@ -35,7 +35,7 @@ class Omitted:
 
 
 class Globals(dict[str, Any]):
-    """The globals that a rockspec sets; `undefined` are the names that it reads and nobody sets."""
+    """The globals that a rockspec sets; `undefined` are the names that it reads without a value."""
 
     undefined: tuple[str, ...] = ()
 

@@ -1,11 +1,9 @@
 """Uploaded zip files: read without unpacking, and validated first."""
 
 import re
-import struct
-import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from chalicelib.core import bytecode, zip_members
 from chalicelib.core.errors import Invalid
@@ -59,7 +57,7 @@ def open_zip(content: bytes) -> Folder:
         entries = archive.infolist()
         _check_entries(entries)
         _check_bytes(archive, entries)
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error) as error:
+    except zip_members.DAMAGE_ERRORS as error:
         raise BadArchive("The zip file is corrupt.") from error
     return _tree(archive, entries)
 

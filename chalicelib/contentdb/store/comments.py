@@ -30,7 +30,7 @@ def of_review(review_id: int) -> str:
 
 
 def load(subject: str) -> Conversation:
-    """A conversation; an empty one if nobody has commented."""
+    """The conversation about a subject; without comments it is empty."""
     items = list(ContentDbItem.query(comments_pk(subject), consistent_read=True))
     closing = next((item for item in items if isinstance(item, Closing)), None)
     return Conversation(subject, [item for item in items if isinstance(item, Comment)], closing)

@@ -2,7 +2,7 @@
 
 The index is msgpack: a format number, the entries' shape, whether they have groups, their dictionary, the shards in
 order, the keys of the blobs of stored values, and the entries that changed since these were made. A shard is msgpack of
-its records by key. A small one stands in the index, a large one is a blob of its own, of which the index has the key.
+its records by key. A small shard is stored in the index; a large one is a separate blob, whose key is in the index.
 So a small catalogue is one blob.
 """
 

@@ -21,14 +21,14 @@ _VERSION = 1  # of the format
 
 
 @dataclass(frozen=True)
-class Sealed:
-    """An entry of the log and the opening of what it hides."""
+class CommittedEntry:
+    """An entry of the log and the opening of its commitments."""
 
     entry: LogEntry
     opening: LogOpening
 
 
-def of_event(event: Event) -> Sealed:
+def of_event(event: Event) -> CommittedEntry:
     """The entry of a numbered event. Its salt is new with each call."""
     index = event.number - 1
     salt = secrets.token_bytes(_SALT_BYTES)
@@ -40,7 +40,7 @@ def of_event(event: Event) -> Sealed:
     opening = LogOpening("log-openings", sk_of(index), id=index, salt=salt, actor=actor.decode())
     opening.work = work.decode() if work else None
     opening.listing = f"log-openings#{event.actor.lower()}" if event.actor else None
-    return Sealed(entry, opening)
+    return CommittedEntry(entry, opening)
 
 
 def commitment(salt: bytes, opening: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The erasure of an actor: the entries stay, and nobody can open their commitments any more."""
+"""Erases an actor: the entries stay valid, but their commitments can no longer be opened."""
 
 import msgspec
 

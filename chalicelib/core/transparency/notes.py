@@ -29,7 +29,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The text that is signed."""
-        return f"{self.origin}\n{self.size}\n{_base64(self.root)}\n"
+        return f"{self.origin}\n{self.size}\n{in_base64(self.root)}\n"
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ class VerifierKey:
     @property
     def text(self) -> str:
         """The key as other programs take it: `NAME+ID+KEY`."""
-        return f"{self.name}+{self.key_id.hex()}+{_base64(_ED25519 + self.public)}"
+        return f"{self.name}+{self.key_id.hex()}+{in_base64(_ED25519 + self.public)}"
 
     def signature_line(self, signature: bytes) -> str:
         """The line of a signature in a note."""
-        return f"{_DASH} {self.name} {_base64(self.key_id + signature)}\n"
+        return f"{_DASH} {self.name} {in_base64(self.key_id + signature)}\n"
 
 
 def signed(checkpoint: Checkpoint, keys: Iterable[tuple[VerifierKey, "Ed25519PrivateKey"]]) -> str:
@@ -112,5 +112,6 @@ def _parse_line(line: str) -> tuple[str, bytes, bytes]:
     return parts[1], data[:_KEY_ID_BYTES], data[_KEY_ID_BYTES:]
 
 
-def _base64(data: bytes) -> str:
+def in_base64(data: bytes) -> str:
+    """Bytes in Base64, as checkpoints and proofs show them."""
     return base64.b64encode(data).decode()

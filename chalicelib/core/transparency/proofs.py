@@ -1,6 +1,5 @@
 """Proofs of inclusion and consistency for clients, and the entries of a file."""
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from chalicelib.core.errors import Invalid
 from chalicelib.core.transparency import entries, log, tree
+from chalicelib.core.transparency.notes import in_base64
 
 _FORMAT = "c2sp.org/tlog-proof@v1"
 _MOST_NAMES = 20  # former names of a work that a look-up follows
@@ -26,7 +26,7 @@ class Inclusion:
     @property
     def text(self) -> str:
         """The proof by C2SP tlog-proof, with the entry as its extra data."""
-        lines = [_FORMAT, f"extra {_base64(self.entry)}", f"index {self.index}", *map(_base64, self.hashes)]
+        lines = [_FORMAT, f"extra {in_base64(self.entry)}", f"index {self.index}", *map(in_base64, self.hashes)]
         return "\n".join(lines) + "\n\n" + self.checkpoint
 
 
@@ -68,7 +68,3 @@ def indices_of_files(service: str, name: str) -> Mapping[tuple[str, str], int]:
             if former and former not in names and len(names) < _MOST_NAMES:
                 names.append(former)
     return found
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from chalicelib.core import blobs, events, registry
 from chalicelib.core.declaration import Inconsistency, ServedFile
@@ -14,7 +13,6 @@ from chalicelib.core.transparency import entries, keys, log, notes, tree
 from chalicelib.core.transparency.tables import LogEntry, LogOpening
 
 KIND = "log"
-_CHUNK = 1024 * 1024
 _LATE = timedelta(hours=1)
 
 
@@ -54,19 +52,23 @@ def compare_events() -> Iterator[Inconsistency]:
     head = log.find_head()
     size = int(head.size) if head else 0
     late = datetime.now(UTC) - _LATE
+    following = log.every()
+    entry = next(following, None)
     for event in events.every():
         if not 0 < event.number <= size:
             if event.at < late:
                 yield _wrong(f"{event.service} {event.name}", "a published event has no entry in the log")
             continue
-        entry = LogEntry.find("log-entries", entries.sk_of(event.number - 1))
-        if entry is None:
-            yield _wrong(f"entry {event.number - 1}", "is missing")
+        index = event.number - 1
+        while entry and int(entry.id) < index:
+            entry = next(following, None)
+        if entry is None or int(entry.id) != index:
+            yield _wrong(f"entry {index}", "is missing")
             continue
         body = json.loads(entry.body)
         is_same = (body["service"], body["kind"], body["action"]) == (event.service, event.kind, event.action)
         if not is_same or body.get("name", event.name) != event.name:
-            yield _wrong(f"entry {event.number - 1}", "is about something else than the published event")
+            yield _wrong(f"entry {index}", "is about something else than the published event")
 
 
 def _check_tree(seen: Verified, newest: notes.Checkpoint, older: notes.Checkpoint | None) -> Iterator[Inconsistency]:
@@ -132,19 +134,15 @@ def _check_files(seen: Verified) -> Iterator[Inconsistency]:
             is_logged = file.sha256 in seen.published[declared.name, file.work]
             if not is_logged and (declared.name, file.sha256) not in seen.unnamed:
                 yield _wrong(subject, f"no entry of the log names the content {file.sha256}")
-            if _stored_hash(file) != file.sha256:
+            if not _is_intact(file):
                 yield _wrong(subject, "its stored bytes have another hash")
 
 
-def _stored_hash(file: ServedFile) -> str | None:
-    hashed = sha256()
+def _is_intact(file: ServedFile) -> bool:
     try:
-        with blobs.open(file.blob) as stream:
-            while piece := stream.read(_CHUNK):
-                hashed.update(piece)
+        return blobs.hash_stored(file.blob) == file.sha256
     except NotFound:
-        return None
-    return hashed.hexdigest()
+        return False
 
 
 def _wrong(subject: str, message: str) -> Inconsistency:

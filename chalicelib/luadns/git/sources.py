@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile, ZipFile
-from zlib import error as ZlibError
+from zipfile import ZipFile
 
 from chalicelib.core import zip_members
 from chalicelib.core.errors import Invalid
@@ -72,7 +71,7 @@ def of_zip(content: bytes, prefix: str = "") -> dict[str, bytes]:
                     with archive.open(member) as file:
                         found[name] = file.read(LARGEST_FILE + 1)
                     _check_size(found, name)
-    except (BadZipFile, ZlibError, NotImplementedError, EOFError, ValueError, RuntimeError, OSError):
+    except zip_members.DAMAGE_ERRORS:
         raise Invalid("The archive is not a zip file that can be read.") from None
     return found
 
